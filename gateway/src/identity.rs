@@ -1,0 +1,85 @@
+//! Who is calling, and what they may: principals, rights, and the credentials that prove them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use crate::ollama::names::{ModelName, ModelPattern};
+
+/// Who is charged, limited and remembered: issuer and subject, never a name or an address that may be reassigned.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Principal(Arc<str>);
+
+impl Principal {
+    /// The principal of a verified token.
+    pub fn of_token(issuer: &str, subject: &str) -> Self {
+        Self(format!("{issuer}#{subject}").into())
+    }
+
+    /// The principal of an API key: its owner.
+    pub fn of_key(owner: &str) -> Self {
+        Self(format!("key#{owner}").into())
+    }
+
+    /// The text under which the store and the logs know this principal.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Whose request goes first when all wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum Priority {
+    /// Someone looks at the screen.
+    Interactive,
+    /// The default.
+    #[default]
+    Normal,
+    /// Nobody waits for it.
+    Batch,
+}
+
+/// What a caller may do: the union of their roles, most generous first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rights {
+    /// Models the caller may use and see.
+    pub models: Vec<ModelPattern>,
+    /// Requests that may begin in a minute.
+    pub requests_per_minute: u32,
+    /// Of these, how many at once.
+    pub requests_burst: u32,
+    /// Prompt and generated tokens in a minute.
+    pub tokens_per_minute: u64,
+    /// Requests open at the same time.
+    pub open_requests: u32,
+    /// The class their requests queue in.
+    pub priority: Priority,
+    /// Whole lists, load and unload, runner options, fleet commands.
+    pub operate: bool,
+    /// Pull and delete models.
+    pub manage_models: bool,
+}
+
+impl Rights {
+    /// May the caller use (and know of) this model?
+    pub fn may_use(&self, model: &ModelName) -> bool {
+        self.models.iter().any(|pattern| pattern.covers(model))
+    }
+}
+
+/// A proven caller. Only `request::authenticate` makes one; every later step wants one.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Who it is.
+    pub principal: Principal,
+    /// What they may.
+    pub rights: Arc<Rights>,
+}

@@ -1,0 +1,16 @@
+//! The gateway: terminates TLS, authenticates, authorizes, limits, queues fairly, forwards to the local
+//! Ollama, streams back, accounts.
+//!
+//! The modules stand in the order a request meets them; `request::Journey::handle` is the whole story on one
+//! screen. ARCHITECTURE.md draws the map.
+
+pub mod config;
+pub mod connection;
+pub mod stack;
+pub mod request;
+pub mod ollama;
+pub mod identity;
+pub mod error;
+pub mod metrics;
+pub mod body;
+pub mod drain;

@@ -1,0 +1,8 @@
+//! Ollama as an upstream: its names, where each of its APIs keeps its fields, what its streams look like, our
+//! connections to it and what we know of its models.
+
+pub mod names;
+pub mod dialect;
+pub mod frames;
+pub mod client;
+pub mod models;
