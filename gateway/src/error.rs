@@ -28,7 +28,9 @@ pub enum Refusal {
     #[error("{0}")]
     Forbidden(String),
     /// 404: no such route.
-    #[error("there is no such route here; the Ollama, OpenAI and Anthropic routes are listed in the documentation")]
+    #[error(
+        "there is no such route here; the Ollama, OpenAI and Anthropic routes are listed in the documentation"
+    )]
     NoRoute,
     /// 404: the model does not exist, or the caller may not know that it does.
     #[error("model '{0}' not found; the models you may use are listed by GET /api/tags and GET /v1/models")]

@@ -51,7 +51,9 @@ impl Api {
             | Self::Show
             | Self::Pull
             | Self::Delete => Family::Native,
-            Self::ChatCompletions | Self::Completions | Self::OpenAiEmbeddings | Self::Responses => Family::OpenAi,
+            Self::ChatCompletions | Self::Completions | Self::OpenAiEmbeddings | Self::Responses => {
+                Family::OpenAi
+            }
             Self::Messages => Family::Anthropic,
         }
     }

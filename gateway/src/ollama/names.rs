@@ -95,7 +95,8 @@ impl fmt::Debug for ModelName {
 }
 
 fn is_part(part: &str, longest: usize, colon: bool) -> bool {
-    let alphabet = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.') || (colon && b == b':');
+    let alphabet =
+        |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.') || (colon && b == b':');
     !part.is_empty()
         && part.len() <= longest
         && part.as_bytes()[0].is_ascii_alphanumeric()
@@ -149,8 +150,13 @@ mod tests {
     #[test]
     fn spellings_of_one_model_are_one_name() {
         for text in [
-            "llama3", "LLAMA3:Latest", " llama3 ", "library/llama3", "registry.ollama.ai/library/llama3:latest",
-            "llama3:local", "llama3:latest:local",
+            "llama3",
+            "LLAMA3:Latest",
+            " llama3 ",
+            "library/llama3",
+            "registry.ollama.ai/library/llama3:latest",
+            "llama3:local",
+            "llama3:latest:local",
         ] {
             check(text, Ok("llama3:latest"));
         }
@@ -166,8 +172,18 @@ mod tests {
     #[test]
     fn what_is_no_name_is_refused() {
         for text in [
-            "", " ", "a b", "../../etc/passwd", "x\u{0}", "a//b", "http://registry.ollama.ai/library/llama3", "a/b/c/d",
-            ":tag", "x:", "-x", "é",
+            "",
+            " ",
+            "a b",
+            "../../etc/passwd",
+            "x\u{0}",
+            "a//b",
+            "http://registry.ollama.ai/library/llama3",
+            "a/b/c/d",
+            ":tag",
+            "x:",
+            "-x",
+            "é",
         ] {
             check(text, Err(NameError::Invalid));
         }

@@ -1,0 +1,403 @@
+//! Every key of `gateway.toml`: one struct per section, the doc comment of each field gives default and unit.
+//! Durations are in seconds and may have a fraction.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Deserializer};
+
+use crate::identity::Priority;
+
+/// The whole of `gateway.toml`.
+#[derive(Debug, Clone, Deserialize, Default)]
+#[serde(default)]
+pub struct Config {
+    /// `[listen]`: addresses and the connection cap.
+    pub listen: Listen,
+    /// `[tls]`: omitted, a self-signed certificate is made in memory.
+    pub tls: Option<Tls>,
+    /// `[ollama]`: omitted in the front.
+    pub ollama: Option<Ollama>,
+    /// `[[issuers]]`: whose tokens are taken.
+    pub issuers: Vec<Issuer>,
+    /// `[access]`: hosts, networks, origins.
+    pub access: Access,
+    /// `[roles.<name>]`: what callers may; `user` is everyone with a valid token.
+    pub roles: BTreeMap<String, Role>,
+    /// `[limits]`: sizes and times of one request or connection.
+    pub limits: Limits,
+    /// `[queue]`: who waits, how many, how long.
+    pub queue: Queue,
+    /// `[store]`: where keys and usage live.
+    pub store: Store,
+    /// `[fleet]`: which fleet this is.
+    pub fleet: Fleet,
+    /// `[drain]`: how a process leaves.
+    pub drain: Drain,
+    /// `[log]`: how much is said.
+    pub log: Log,
+}
+
+/// `[listen]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+pub struct Listen {
+    /// The TLS listener. Default `0.0.0.0:8443`.
+    pub address: SocketAddr,
+    /// The plain listener for `/metrics`, loopback only. Default `127.0.0.1:9090`.
+    pub admin: SocketAddr,
+    /// Open connections at once; lowered with a warning where file descriptors do not suffice. Default 20000.
+    pub connections: usize,
+    /// Runtimes, one thread each. Default: one per core.
+    pub cores: Option<usize>,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self {
+            address: ([0, 0, 0, 0], 8443).into(),
+            admin: ([127, 0, 0, 1], 9090).into(),
+            connections: 20_000,
+            cores: None,
+        }
+    }
+}
+
+/// `[tls]`: PEM files, read again when they change.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Tls {
+    /// The certificate chain, leaf first.
+    pub certificate: PathBuf,
+    /// Its private key (PKCS#8, SEC1 or PKCS#1).
+    pub private_key: PathBuf,
+}
+
+/// `[ollama]`: the local model server.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+pub struct Ollama {
+    /// Its address; plain HTTP, loopback in production. Default `http://127.0.0.1:11434`.
+    pub url: String,
+    /// Slots per loaded model: the `OLLAMA_NUM_PARALLEL` it runs with. Default 4.
+    pub parallel: usize,
+    /// Models loaded at start and kept; all of them are needed for readiness. Default none.
+    pub models: Vec<String>,
+    /// Longest load of a model, in seconds. Default 600: twice a cold 70B from network storage.
+    #[serde(deserialize_with = "seconds")]
+    pub load_seconds: Duration,
+    /// A granted slot without a first byte for this long, while the model is in memory, is stuck: the model is
+    /// unloaded and loaded again. Default 120.
+    #[serde(deserialize_with = "seconds")]
+    pub stuck_seconds: Duration,
+    /// Prompt tokens a second of an idle node, the start of the estimate of work. Default 1000 (a T4, 7B Q4).
+    pub prefill_tokens_per_second: f64,
+    /// Generated tokens a second of one stream on an idle node. Default 40 (a T4, 7B Q4).
+    pub decode_tokens_per_second: f64,
+}
+
+impl Default for Ollama {
+    fn default() -> Self {
+        Self {
+            url: "http://127.0.0.1:11434".to_owned(),
+            parallel: 4,
+            models: Vec::new(),
+            load_seconds: Duration::from_secs(600),
+            stuck_seconds: Duration::from_secs(120),
+            prefill_tokens_per_second: 1000.0,
+            decode_tokens_per_second: 40.0,
+        }
+    }
+}
+
+/// `[[issuers]]`: whose tokens are taken, and which of them.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Issuer {
+    /// Compared with `iss` to the letter, a trailing slash included.
+    pub issuer: String,
+    /// `cognito` or `oidc`: which claims bind a token to us.
+    pub kind: IssuerKind,
+    /// oidc: one of these must be in `aud`.
+    #[serde(default)]
+    pub audiences: Vec<String>,
+    /// cognito: `client_id` must be one of these. oidc: `azp`, where the list is not empty.
+    #[serde(default)]
+    pub client_ids: Vec<String>,
+    /// Default `<issuer>/.well-known/jwks.json`; http only for loopback.
+    pub jwks_url: Option<String>,
+    /// Where `email` is asked when the token has none; default: not asked.
+    pub userinfo_url: Option<String>,
+    /// The claim that lists the caller's groups. Default `cognito:groups`.
+    #[serde(default = "groups_claim")]
+    pub groups_claim: String,
+}
+
+fn groups_claim() -> String {
+    "cognito:groups".to_owned()
+}
+
+/// The rules a token of an issuer is held to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IssuerKind {
+    /// Access tokens with `token_use` and `client_id`, without `aud`.
+    Cognito,
+    /// Access tokens with `aud` (Auth0, Keycloak, Entra and others).
+    Oidc,
+}
+
+/// `[access]`: from where, and under which names.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+pub struct Access {
+    /// Host names we answer to, without port; empty: any.
+    pub hosts: Vec<String>,
+    /// Client addresses let in. Default: everyone (the security groups decide).
+    pub allowed_networks: Vec<IpNet>,
+    /// Proxies whose `X-Forwarded-For` counts. Default none.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Origins a browser page may call from, `https://host[:port]`. Default none.
+    pub allowed_origins: Vec<String>,
+}
+
+impl Default for Access {
+    fn default() -> Self {
+        Self {
+            hosts: Vec::new(),
+            allowed_networks: vec![IpNet::default(), ipnet::Ipv6Net::default().into()],
+            trusted_proxies: Vec::new(),
+            allowed_origins: Vec::new(),
+        }
+    }
+}
+
+/// `[roles.<name>]`. What a role leaves out it takes from `user`; a caller's roles add up, the most generous wins.
+#[derive(Debug, Clone, Deserialize, Default)]
+#[serde(default)]
+pub struct Role {
+    /// Groups that give the role. Without meaning for `user`.
+    pub groups: Vec<String>,
+    /// Verified e-mail addresses that give the role.
+    pub emails: Vec<String>,
+    /// Models by name or prefix (`gemma*`). `user`: default `["*"]`.
+    pub models: Option<Vec<String>>,
+    /// `user`: default 60.
+    pub requests_per_minute: Option<u32>,
+    /// `user`: default 20.
+    pub requests_burst: Option<u32>,
+    /// `user`: default 60000.
+    pub tokens_per_minute: Option<u64>,
+    /// `user`: default 4.
+    pub open_requests: Option<u32>,
+    /// `interactive`, `normal` or `batch`. `user`: default `normal`.
+    pub priority: Option<Priority>,
+    /// Whole lists, load and unload, runner options. Default: true for `operator` and `admin`.
+    pub operate: Option<bool>,
+    /// Pull and delete models. Default false.
+    pub manage_models: Option<bool>,
+    /// Take this role's limits *instead of* those of `user`, also where they are tighter. Default false.
+    pub replaces_user: bool,
+}
+
+/// `[limits]`: none is off by default.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+pub struct Limits {
+    /// A streamed answer, from the first byte forwarded to the last. Default 900 s.
+    #[serde(deserialize_with = "seconds")]
+    pub stream_seconds: Duration,
+    /// An answer that is not streamed: queue, load and generation. Default 280 s; Node and the ALB give up at 300.
+    #[serde(deserialize_with = "seconds")]
+    pub answer_seconds: Duration,
+    /// Tokens an answer may have; what asks for more, or for no limit, gets this. Default 16384: whole answers then
+    /// fit into the buffers between engine and gateway.
+    pub output_tokens: u32,
+    /// Body of an inference request. Default 32 MiB (images).
+    pub body_bytes: u64,
+    /// Header fields. Default 100.
+    pub headers: usize,
+    /// Bytes of the head. Default 32768.
+    pub header_bytes: usize,
+    /// Bytes of the request target. Default 8192.
+    pub uri_bytes: usize,
+    /// Streams of one HTTP/2 connection. Default 100, at most 256.
+    pub h2_streams: u32,
+    /// TLS handshake. Default 5 s.
+    #[serde(deserialize_with = "seconds")]
+    pub handshake_seconds: Duration,
+    /// A request's head, first byte to last. Default 5 s.
+    #[serde(deserialize_with = "seconds")]
+    pub header_seconds: Duration,
+    /// Silence within a request body. Default 15 s.
+    #[serde(deserialize_with = "seconds")]
+    pub body_idle_seconds: Duration,
+    /// Slowest body, measured over `body_idle_seconds`. Default 1024 B/s.
+    pub body_bytes_per_second: u64,
+    /// A kept-alive connection without a request. Default 330 s: longer than the ALB's 300.
+    #[serde(deserialize_with = "seconds")]
+    pub idle_seconds: Duration,
+    /// Over how long a reader's rate is measured. Default 30 s.
+    #[serde(deserialize_with = "seconds")]
+    pub write_stall_seconds: Duration,
+    /// Slowest reader. Default 1024 B/s.
+    pub write_bytes_per_second: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            stream_seconds: Duration::from_secs(900),
+            answer_seconds: Duration::from_secs(280),
+            output_tokens: 16_384,
+            body_bytes: 32 << 20,
+            headers: 100,
+            header_bytes: 32_768,
+            uri_bytes: 8192,
+            h2_streams: 100,
+            handshake_seconds: Duration::from_secs(5),
+            header_seconds: Duration::from_secs(5),
+            body_idle_seconds: Duration::from_secs(15),
+            body_bytes_per_second: 1024,
+            idle_seconds: Duration::from_secs(330),
+            write_stall_seconds: Duration::from_secs(30),
+            write_bytes_per_second: 1024,
+        }
+    }
+}
+
+/// `[queue]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+pub struct Queue {
+    /// Requests waiting at once. Default 512.
+    pub capacity: usize,
+    /// Bodies waiting or being read, together. Default 1 GiB.
+    pub bytes: u64,
+    /// Longest wait, and the longest predicted wait taken in. Default 300 s, from the moment a node is ready.
+    #[serde(deserialize_with = "seconds")]
+    pub max_wait_seconds: Duration,
+    /// Front: longest wait while no node is ready. Default 600 s.
+    #[serde(deserialize_with = "seconds")]
+    pub hold_seconds: Duration,
+    /// Silence after which a stream gets its 200 and a first keep-alive byte. Default 10 s.
+    #[serde(deserialize_with = "seconds")]
+    pub keepalive_after_seconds: Duration,
+    /// Silence between further keep-alive bytes. Default 15 s.
+    #[serde(deserialize_with = "seconds")]
+    pub keepalive_every_seconds: Duration,
+    /// Share of the work served that `normal` keeps while more urgent classes wait. Default 0.2.
+    pub normal_floor: f64,
+    /// The same for `batch`. Default 0.05.
+    pub batch_floor: f64,
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        Self {
+            capacity: 512,
+            bytes: 1 << 30,
+            max_wait_seconds: Duration::from_secs(300),
+            hold_seconds: Duration::from_secs(600),
+            keepalive_after_seconds: Duration::from_secs(10),
+            keepalive_every_seconds: Duration::from_secs(15),
+            normal_floor: 0.2,
+            batch_floor: 0.05,
+        }
+    }
+}
+
+/// `[store]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+pub struct Store {
+    /// `sqlite`; `dynamodb` comes with the fleet. Default `sqlite`.
+    pub kind: StoreKind,
+    /// sqlite: the file. Default `fleet.db`.
+    pub path: PathBuf,
+    /// dynamodb: the table. Default `ollama-fleet`.
+    pub table: String,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { kind: StoreKind::Sqlite, path: "fleet.db".into(), table: "ollama-fleet".to_owned() }
+    }
+}
+
+/// Which store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StoreKind {
+    /// One file, shared by the processes of one machine.
+    Sqlite,
+    /// AWS's table. Not in this version.
+    Dynamodb,
+}
+
+/// `[fleet]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+pub struct Fleet {
+    /// The fleet's name. Default `default`.
+    pub name: String,
+    /// This node's name, shown in `X-Served-By`. Default `local`.
+    pub node: String,
+    /// How often a load report is written. Default 2 s.
+    #[serde(deserialize_with = "seconds")]
+    pub report_every_seconds: Duration,
+}
+
+impl Default for Fleet {
+    fn default() -> Self {
+        Self {
+            name: "default".to_owned(),
+            node: "local".to_owned(),
+            report_every_seconds: Duration::from_secs(2),
+        }
+    }
+}
+
+/// `[drain]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+pub struct Drain {
+    /// How long requests are still taken after the signal: the load balancer goes on sending. Default 20 s.
+    #[serde(deserialize_with = "seconds")]
+    pub accept_for_seconds: Duration,
+    /// When the last stream is cut, counted from the signal. Default 900 s.
+    #[serde(deserialize_with = "seconds")]
+    pub deadline_seconds: Duration,
+}
+
+impl Default for Drain {
+    fn default() -> Self {
+        Self { accept_for_seconds: Duration::from_secs(20), deadline_seconds: Duration::from_secs(900) }
+    }
+}
+
+/// `[log]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+pub struct Log {
+    /// A tracing filter. Default `info`.
+    pub filter: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { filter: "info".to_owned() }
+    }
+}
+
+/// Seconds, whole or with a fraction; never negative, at most a day.
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    use serde::de::Error;
+    let seconds = f64::deserialize(deserializer)?;
+    if (0.0..=86_400.0).contains(&seconds) {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err(D::Error::custom(format!("{seconds} is not between 0 and 86400 seconds")))
+    }
+}
