@@ -5,12 +5,15 @@
 //! screen. ARCHITECTURE.md draws the map.
 
 pub mod config;
+pub mod process;
 pub mod connection;
 pub mod stack;
 pub mod request;
 pub mod ollama;
 pub mod identity;
 pub mod error;
-pub mod metrics;
 pub mod body;
+pub mod metrics;
+pub mod usage;
+pub mod admin;
 pub mod drain;

@@ -1,1 +1,11 @@
-fn main() {}
+//! The `gateway` program: reads its configuration, serves, drains.
+
+mod command;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    command::Command::parse().run()
+}

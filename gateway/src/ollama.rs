@@ -5,4 +5,6 @@ pub mod names;
 pub mod dialect;
 pub mod frames;
 pub mod client;
+pub mod framing;
+pub mod pace;
 pub mod models;

@@ -1,1 +1,53 @@
-//! (to be written)
+//! The layers that every request gets, read downwards. What this product decides is in `request`.
+
+use std::any::Any;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::AUTHORIZATION;
+use http::{HeaderName, Request, Response};
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::Incoming;
+use tower::util::BoxCloneSyncService;
+use tower::{BoxError, ServiceBuilder, service_fn};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
+
+use crate::body::Body;
+use crate::connection::serve::Connection;
+use crate::error::Refusal;
+use crate::ollama::dialect::Family;
+use crate::request::Journey;
+
+/// The other header that carries a credential.
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// The body as hyper gets it: boxed once, by the panic guard.
+pub type Answer = Response<UnsyncBoxBody<Bytes, BoxError>>;
+
+/// The service of one connection.
+pub fn stack(
+    journey: Arc<Journey>,
+    connection: Arc<Connection>,
+) -> BoxCloneSyncService<Request<Incoming>, Answer, Infallible> {
+    let handle = service_fn(move |request: Request<Incoming>| {
+        let (journey, connection) = (journey.clone(), connection.clone());
+        async move {
+            let serving = connection.clock.serving();
+            let answer = journey.handle(request, &connection).await;
+            Ok(answer.map(|body| body.ends(serving)))
+        }
+    });
+    let service = ServiceBuilder::new()
+        .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION, API_KEY])) // no Debug print shows a credential
+        .layer(CatchPanicLayer::custom(after_panic)) // a bug costs one request, never the process
+        .service(handle);
+    BoxCloneSyncService::new(service)
+}
+
+/// The answer to a request whose handling panicked. Its log event and its permits are gone with its future, each by
+/// its own `Drop`.
+fn after_panic(_: Box<dyn Any + Send + 'static>) -> Response<Body> {
+    Refusal::Bug.into_response(Family::Native, "")
+}

@@ -1,1 +1,323 @@
-//! (to be written)
+//! Our connections to Ollama: one request, one answer, read in the task that writes it to the client.
+//!
+//! Not a pooled client with channels between: each chunk would cross two tasks and leave as a write of its own, and
+//! a cancelled request would be closed some time later by somebody else. Here the answer owns its socket, reads into
+//! a scratch buffer of the thread (an idle stream holds none), and dropping it closes the upstream at once.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use http::StatusCode;
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
+
+use super::framing::{Framing, Head};
+
+/// How long a connection to an upstream may take; it is on this machine or in this zone.
+const CONNECT: Duration = Duration::from_secs(3);
+/// Bytes read ahead of the client, and the most one read brings.
+const READ_AHEAD: usize = 32 << 10;
+/// What the kernel may hold of an answer nobody takes; the engine is held back behind it.
+const RECEIVE_BUFFER: u32 = 64 << 10;
+/// The largest answer head taken.
+const HEAD_BYTES: usize = 64 << 10;
+/// Idle connections kept per upstream and runtime.
+const IDLE_KEPT: usize = 64;
+
+thread_local! {
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_AHEAD]);
+}
+
+/// Where an Ollama listens.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Upstream {
+    /// `host:port`, also sent as `Host`: Ollama on loopback refuses other names.
+    authority: Arc<str>,
+}
+
+impl Upstream {
+    /// Reads `http://host:port`; the configuration check has already refused anything else.
+    pub fn of_url(url: &str) -> Self {
+        let authority = url.trim_start_matches("http://").trim_end_matches('/');
+        let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        let authority = if has_port { authority.to_owned() } else { format!("{authority}:80") };
+        Self { authority: authority.into() }
+    }
+}
+
+/// Why there is no (further) answer. None of it reaches a caller as it stands: it names inner addresses.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Nobody listens there, or not in time. No work was done.
+    #[error("cannot connect: {0}")]
+    Connect(io::Error),
+    /// The connection broke before the first byte of an answer.
+    #[error("the connection broke before an answer: {0}")]
+    Unanswered(io::Error),
+    /// The answer broke off.
+    #[error("the answer broke off: {0}")]
+    BrokeOff(io::Error),
+    /// What came is no HTTP, or too large.
+    #[error("not a usable HTTP answer: {0}")]
+    Protocol(&'static str),
+}
+
+/// One request to Ollama: the literal path of our table, one body, nothing of the client's head.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    /// The method.
+    pub method: &'static str,
+    /// The path.
+    pub path: &'static str,
+    /// A JSON body, sent with its `Content-Length`: behind a chunked one Ollama does not see us go.
+    pub body: Option<Bytes>,
+}
+
+impl Outgoing {
+    fn head(&self, upstream: &Upstream) -> Bytes {
+        let mut head =
+            format!("{} {} HTTP/1.1\r\nHost: {}\r\n", self.method, self.path, upstream.authority);
+        if let Some(body) = &self.body {
+            head.push_str(&format!(
+                "Content-Type: application/json\r\nContent-Length: {}\r\n",
+                body.len()
+            ));
+        }
+        head.push_str("\r\n");
+        Bytes::from(head)
+    }
+}
+
+/// The upstream connections of one runtime.
+#[derive(Clone, Default)]
+pub struct Client {
+    idle: Arc<Mutex<HashMap<Upstream, Vec<TcpStream>>>>,
+}
+
+/// An answer whose head has come.
+pub struct Answer {
+    /// Status of the answer.
+    pub status: StatusCode,
+    /// Its `Content-Type`; no other field of the upstream is passed on.
+    pub content_type: Option<Bytes>,
+    /// Its `Content-Length`.
+    pub length: Option<u64>,
+    /// The rest.
+    pub body: AnswerBody,
+}
+
+/// An answer's body, and the socket it comes from. Dropped before its end, it closes the socket.
+pub struct AnswerBody {
+    stream: Option<TcpStream>,
+    /// Bytes that came with the head.
+    rest: Bytes,
+    framing: Framing,
+    reusable: bool,
+    client: Client,
+    upstream: Upstream,
+}
+
+/// What one poll of a body brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum More {
+    /// Bytes, handed to the sink.
+    Data,
+    /// The proper end.
+    End,
+}
+
+impl Client {
+    /// Sends a request and waits for the head of its answer, however long that takes: Ollama says nothing before
+    /// the first token. Dropping the future closes the connection.
+    ///
+    /// # Errors
+    /// As [`ClientError`]; a kept connection that turns out dead is replaced once, unseen.
+    pub async fn send(&self, upstream: &Upstream, request: &Outgoing) -> Result<Answer, ClientError> {
+        if let Some(stream) = self.take_idle(upstream) {
+            match self.exchange(stream, upstream, request).await {
+                Err(ClientError::Unanswered(_)) => {}
+                result => return result,
+            }
+        }
+        let stream = connect(upstream).await.map_err(ClientError::Connect)?;
+        self.exchange(stream, upstream, request).await
+    }
+
+    async fn exchange(
+        &self,
+        mut stream: TcpStream,
+        upstream: &Upstream,
+        request: &Outgoing,
+    ) -> Result<Answer, ClientError> {
+        let body = request.body.clone().unwrap_or_default();
+        let mut bytes = request.head(upstream).chain(body);
+        while bytes.has_remaining() {
+            stream.write_buf(&mut bytes).await.map_err(ClientError::Unanswered)?;
+        }
+        let (head, rest) = read_head(&mut stream).await?;
+        Ok(Answer {
+            status: head.status,
+            content_type: head.content_type,
+            length: head.framing.length(),
+            body: AnswerBody {
+                stream: Some(stream),
+                rest,
+                framing: head.framing,
+                reusable: head.keep_alive,
+                client: self.clone(),
+                upstream: upstream.clone(),
+            },
+        })
+    }
+
+    /// Takes a kept connection that is still open: readable, while nothing was asked, means closed or confused.
+    fn take_idle(&self, upstream: &Upstream) -> Option<TcpStream> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = idle.get_mut(upstream)?;
+        while let Some(stream) = kept.pop() {
+            let quiet = stream.try_read(&mut [0]);
+            if quiet.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
+                return Some(stream);
+            }
+        }
+        None
+    }
+
+    fn keep(&self, upstream: &Upstream, stream: TcpStream) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = idle.entry(upstream.clone()).or_default();
+        if kept.len() < IDLE_KEPT {
+            kept.push(stream);
+        }
+    }
+}
+
+async fn connect(upstream: &Upstream) -> io::Result<TcpStream> {
+    let connecting = async {
+        let mut last = io::Error::from(io::ErrorKind::NotFound);
+        for address in lookup_host(&*upstream.authority).await? {
+            let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+            socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+            socket.set_nodelay(true)?;
+            match socket.connect(address).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    };
+    tokio::time::timeout(CONNECT, connecting).await.unwrap_or(Err(io::ErrorKind::TimedOut.into()))
+}
+
+async fn read_head(stream: &mut TcpStream) -> Result<(Head, Bytes), ClientError> {
+    let mut bytes = BytesMut::new();
+    loop {
+        let n = poll_fn(|cx| poll_scratch(stream, cx, |read| bytes.extend_from_slice(read)))
+            .await
+            .map_err(ClientError::Unanswered)?;
+        if n == 0 {
+            return Err(ClientError::Unanswered(io::ErrorKind::UnexpectedEof.into()));
+        }
+        while let Some((head, length)) = Head::parse(&bytes)? {
+            bytes.advance(length);
+            if !head.status.is_informational() {
+                return Ok((head, bytes.freeze()));
+            }
+        }
+        if bytes.len() > HEAD_BYTES {
+            return Err(ClientError::Protocol("the head is too large"));
+        }
+    }
+}
+
+/// Reads once into the thread's scratch buffer and shows the bytes to `sink`; 0 is the end.
+fn poll_scratch(
+    stream: &mut TcpStream,
+    cx: &mut Context<'_>,
+    sink: impl FnOnce(&[u8]),
+) -> Poll<io::Result<usize>> {
+    SCRATCH.with_borrow_mut(|scratch| {
+        let mut read = ReadBuf::new(scratch);
+        ready!(Pin::new(stream).poll_read(cx, &mut read))?;
+        sink(read.filled());
+        Poll::Ready(Ok(read.filled().len()))
+    })
+}
+
+impl AnswerBody {
+    /// Reads what is there, at most once, and shows the payload to `sink`.
+    ///
+    /// # Errors
+    /// When the answer breaks off or is no HTTP; poll no further then.
+    pub fn poll_more(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut sink: impl FnMut(&[u8]),
+    ) -> Poll<Result<More, ClientError>> {
+        if self.framing.is_done() {
+            return Poll::Ready(Ok(self.end()));
+        }
+        if !self.rest.is_empty() {
+            let rest = std::mem::take(&mut self.rest);
+            let decoded = self.framing.decode(&rest, &mut sink);
+            return Poll::Ready(self.after(decoded));
+        }
+        let Some(stream) = &mut self.stream else { return Poll::Ready(Ok(More::End)) };
+        let framing = &mut self.framing;
+        let mut decoded = Ok(());
+        let n = ready!(poll_scratch(stream, cx, |read| decoded = framing.decode(read, &mut sink)));
+        match n {
+            Err(error) => Poll::Ready(Err(ClientError::BrokeOff(error))),
+            Ok(0) if self.framing.ends_with_close() => {
+                self.framing = Framing::done();
+                self.reusable = false;
+                Poll::Ready(Ok(self.end()))
+            }
+            Ok(0) => Poll::Ready(Err(ClientError::BrokeOff(io::ErrorKind::UnexpectedEof.into()))),
+            Ok(_) => Poll::Ready(self.after(decoded)),
+        }
+    }
+
+    fn after(&mut self, decoded: Result<(), &'static str>) -> Result<More, ClientError> {
+        decoded.map_err(ClientError::Protocol)?;
+        if self.framing.is_done() {
+            self.end();
+        }
+        Ok(More::Data)
+    }
+
+    /// The body is whole: its connection may serve again.
+    fn end(&mut self) -> More {
+        if let Some(stream) = self.stream.take()
+            && self.reusable
+            && !self.framing.had_excess()
+        {
+            self.client.keep(&self.upstream, stream);
+        }
+        More::End
+    }
+
+    /// Reads the body to its end, at most `limit` bytes.
+    ///
+    /// # Errors
+    /// As [`Self::poll_more`], and for a larger body.
+    pub async fn collect(mut self, limit: usize) -> Result<Bytes, ClientError> {
+        let mut whole = BytesMut::new();
+        loop {
+            let more = poll_fn(|cx| self.poll_more(cx, |bytes| whole.extend_from_slice(bytes))).await?;
+            if more == More::End {
+                return Ok(whole.freeze());
+            }
+            if whole.len() > limit {
+                return Err(ClientError::Protocol("the body is too large"));
+            }
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! What time costs a connection: a head must be complete in seconds, an idle connection may stay for minutes.
+//!
+//! hyper's own `header_read_timeout` also runs while a kept-alive connection is idle, so the two limits cannot be
+//! told apart there. One sweeper per runtime looks at all connections and streams instead of a timer each.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
+
+use crate::config::settings::Limits;
+
+/// Something that time may end. Looked at about once a second.
+pub trait Timed: Send + Sync {
+    /// Acts if a limit has passed.
+    fn look(&self, now: Instant);
+}
+
+/// The clock of one runtime: everything on it that time may end.
+#[derive(Default)]
+pub struct Sweeper {
+    watched: Mutex<Vec<Weak<dyn Timed>>>,
+}
+
+impl Sweeper {
+    /// Watches `timed` until it is dropped.
+    pub fn watch(&self, timed: Weak<dyn Timed>) {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner).push(timed);
+    }
+
+    /// Looks at everything every `tick`, for ever.
+    pub async fn run(&self, tick: Duration) {
+        loop {
+            tokio::time::sleep(tick).await;
+            let alive = {
+                let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+                let alive: Vec<_> = watched.iter().filter_map(Weak::upgrade).collect();
+                watched.retain(|weak| weak.strong_count() > 0);
+                alive
+            };
+            let now = Instant::now();
+            alive.iter().for_each(|timed| timed.look(now));
+        }
+    }
+}
+
+/// How often a sweeper must look so that the shortest of its limits is kept to a quarter.
+pub fn tick(limits: &Limits) -> Duration {
+    let shortest = limits.header_seconds.min(limits.idle_seconds).min(limits.write_stall_seconds);
+    (shortest / 4).clamp(Duration::from_millis(10), Duration::from_secs(1))
+}
+
+/// What a connection is doing, and since when.
+pub struct ConnectionClock {
+    born: Instant,
+    /// Milliseconds since `born` at which the present phase began.
+    since: AtomicU64,
+    /// Requests being served; a plain count, since HTTP/2 has many.
+    open: AtomicU32,
+    /// Bytes of a head have come and its request has not begun.
+    in_head: std::sync::atomic::AtomicBool,
+    header: Duration,
+    idle: Duration,
+    over: Notify,
+}
+
+impl ConnectionClock {
+    /// A clock that starts idle, and is watched by `sweeper`.
+    pub fn start(limits: &Limits, sweeper: &Sweeper) -> Arc<Self> {
+        let clock = Arc::new(Self {
+            born: Instant::now(),
+            since: AtomicU64::new(0),
+            open: AtomicU32::new(0),
+            // A new connection owes its first request at once, not after the idle time.
+            in_head: true.into(),
+            header: limits.header_seconds,
+            idle: limits.idle_seconds,
+            over: Notify::new(),
+        });
+        let watched: Weak<dyn Timed> = Arc::downgrade(&(clock.clone() as Arc<dyn Timed>));
+        sweeper.watch(watched);
+        clock
+    }
+
+    fn mark(&self) {
+        self.since.store(self.born.elapsed().as_millis() as u64, Relaxed);
+    }
+
+    /// Resolves when the connection must end.
+    pub async fn over(&self) {
+        self.over.notified().await;
+    }
+
+    /// Ends the connection now: its reader has stalled.
+    pub fn end(&self) {
+        self.over.notify_one();
+    }
+
+    /// A request has been read and is served until the guard is dropped, with the last byte of its answer.
+    pub fn serving(self: &Arc<Self>) -> Serving {
+        self.open.fetch_add(1, Relaxed);
+        self.in_head.store(false, Relaxed);
+        Serving(self.clone())
+    }
+
+    /// Is no request being served?
+    pub fn is_idle(&self) -> bool {
+        self.open.load(Relaxed) == 0
+    }
+
+    fn bytes_came(&self) {
+        if self.is_idle() && !self.in_head.swap(true, Relaxed) {
+            self.mark();
+        }
+    }
+}
+
+impl Timed for ConnectionClock {
+    fn look(&self, now: Instant) {
+        if !self.is_idle() {
+            return;
+        }
+        let limit = if self.in_head.load(Relaxed) { self.header } else { self.idle };
+        let since = self.born + Duration::from_millis(self.since.load(Relaxed));
+        if now.saturating_duration_since(since) > limit {
+            self.end();
+        }
+    }
+}
+
+/// A request being served on a connection.
+pub struct Serving(Arc<ConnectionClock>);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.mark();
+        self.0.open.fetch_sub(1, Relaxed);
+    }
+}
+
+/// A stream that tells its connection's clock when plain bytes come.
+pub struct Clocked<S> {
+    stream: S,
+    clock: Arc<ConnectionClock>,
+}
+
+impl<S> Clocked<S> {
+    /// Wraps a decrypted stream.
+    pub fn new(stream: S, clock: Arc<ConnectionClock>) -> Self {
+        Self { stream, clock }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Clocked<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if buf.filled().len() > before {
+            self.clock.bytes_came();
+        }
+        polled
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Clocked<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

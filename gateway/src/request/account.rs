@@ -1,0 +1,171 @@
+//! The account of one request: one log event, the metrics, and the caller's usage, written when it is dropped,
+//! whichever way the request ended.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fleet::store::Usage;
+
+use super::route::Route;
+use crate::error::Refusal;
+use crate::identity::Principal;
+use crate::metrics::{Finished, Metrics};
+use crate::ollama::frames::Seen;
+use crate::ollama::names::ModelName;
+use crate::usage::UsageLedger;
+
+/// How a request ended. The words are labels of metrics and logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Whole.
+    Answered,
+    /// With an error of ours or Ollama's, before or within the answer.
+    Refused,
+    /// The client left first. Also what a request is until it is something else.
+    Left,
+    /// The client did not read and was ended.
+    Stalled,
+    /// The upstream broke within the answer.
+    Broken,
+}
+
+impl Outcome {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Refused => "refused",
+            Self::Left => "left",
+            Self::Stalled => "stalled",
+            Self::Broken => "broken",
+        }
+    }
+}
+
+/// What becomes of a request, gathered on its way. Holds nothing that the caller wrote.
+pub struct Account {
+    /// The id the caller sees.
+    pub id: String,
+    /// The row of the table, once found.
+    pub route: Option<&'static Route>,
+    /// Who, once proven.
+    pub caller: Option<Principal>,
+    /// Which model, once allowed.
+    pub model: Option<ModelName>,
+    /// Status of the answer; 499 while there is none.
+    pub status: u16,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why it was refused.
+    pub reason: &'static str,
+    /// Time in the queue.
+    pub waited: Option<Duration>,
+    /// First byte of the request to first byte of the model's answer.
+    pub first_token: Option<Duration>,
+    /// Counts and durations of the answer.
+    pub seen: Seen,
+    /// Work actually done, in seconds of an idle node.
+    pub work: f64,
+    /// Bytes of the answer.
+    pub bytes: u64,
+    began: Instant,
+    books: Arc<Books>,
+}
+
+/// Where accounts are written.
+pub struct Books {
+    /// Counters and histograms.
+    pub metrics: Arc<Metrics>,
+    /// Usage per principal and day.
+    pub usage: UsageLedger,
+}
+
+impl Account {
+    /// Opens the account of a request that has just come.
+    pub fn open(id: String, books: Arc<Books>) -> Self {
+        Self {
+            id,
+            route: None,
+            caller: None,
+            model: None,
+            status: 499,
+            outcome: Outcome::Left,
+            reason: "",
+            waited: None,
+            first_token: None,
+            seen: Seen::default(),
+            work: 0.0,
+            bytes: 0,
+            began: Instant::now(),
+            books,
+        }
+    }
+
+    /// The request is refused, with this error as its answer or the end of it.
+    pub fn refused(&mut self, refusal: &Refusal) {
+        self.outcome = Outcome::Refused;
+        self.reason = refusal.label();
+        if self.status == 499 {
+            self.status = refusal.status().as_u16();
+        }
+    }
+
+    /// The first byte of the model's answer is here.
+    pub fn first_byte(&mut self) {
+        self.first_token.get_or_insert(self.began.elapsed());
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        let took = self.began.elapsed();
+        if std::thread::panicking() {
+            (self.outcome, self.reason, self.status) = (Outcome::Refused, "bug", 500);
+        }
+        let route = self.route.map_or("none", |route| route.path);
+        let (prompt, output) = (
+            u64::from(self.seen.prompt_tokens.unwrap_or(0)),
+            u64::from(self.seen.output_tokens.unwrap_or(0)),
+        );
+        let model = self.model.as_ref().map_or("none", |model| model.as_str());
+        let finished = Finished {
+            route,
+            outcome: self.outcome.label(),
+            reason: self.reason,
+            model,
+            took,
+            waited: self.waited,
+            first_token: self.first_token,
+            prompt_tokens: prompt,
+            output_tokens: output,
+        };
+        self.books.metrics.finished(&finished);
+        if let Some(caller) = &self.caller {
+            let usage = Usage {
+                prompt_tokens: prompt,
+                generated_tokens: output,
+                requests: 1,
+                gpu_seconds: self.work,
+            };
+            self.books.usage.add(caller, &usage);
+        }
+        let millis = |duration: Option<Duration>| duration.map(|d| d.as_millis() as u64);
+        tracing::info!(
+            request_id = self.id,
+            route,
+            caller = self.caller.as_ref().map(Principal::as_str),
+            model,
+            status = self.status,
+            outcome = self.outcome.label(),
+            reason = self.reason,
+            duration_ms = took.as_millis() as u64,
+            queue_wait_ms = millis(self.waited),
+            first_token_ms = millis(self.first_token),
+            load_ms = millis(self.seen.load),
+            prompt_tokens = prompt,
+            output_tokens = output,
+            tokens_per_second = self.seen.decode.map(|d| (output as f64 / d.as_secs_f64().max(1e-9)).round()),
+            bytes = self.bytes,
+            "request"
+        );
+    }
+}

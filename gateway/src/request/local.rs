@@ -1,0 +1,116 @@
+//! Routes the gateway answers itself, from what it knows, without a queue or a GPU.
+
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::request::Parts;
+use http::{HeaderValue, Method, Response, StatusCode};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::Journey;
+use super::route::{Action, Route};
+use crate::body::Body;
+use crate::error::Refusal;
+use crate::identity::Rights;
+use crate::ollama::models::unreachable_now;
+use crate::ollama::names::ModelName;
+
+impl Journey {
+    /// Answers a route that needs no model. `rights` are there on every route that needs a credential.
+    pub(super) fn local(&self, route: &Route, head: &Parts, rights: Option<&Rights>) -> Result<Response<Body>, Refusal> {
+        let nobody = Rights::none();
+        let rights = rights.unwrap_or(&nobody);
+        let mut response = match route.action {
+            Action::Root => text(StatusCode::OK, "Ollama is running"),
+            Action::Health => text(StatusCode::OK, "ok"),
+            Action::Ready if self.shared.is_ready() => text(StatusCode::OK, "ready"),
+            Action::Ready => text(StatusCode::SERVICE_UNAVAILABLE, "not ready"),
+            Action::Version => json(&json!({ "version": self.version() })),
+            Action::CloudStatus => json(&json!({ "cloud": { "disabled": true, "source": "gateway" } })),
+            Action::Fleet => json(&self.fleet()),
+            Action::Tags => json(&json!({ "models": self.tags(rights)?.into_iter().map(|(_, tag)| tag).collect::<Vec<_>>() })),
+            Action::Running => json(&json!({ "models": self.running(rights)? })),
+            Action::OpenAiModels => json(&json!({ "object": "list", "data": self.openai_models(rights)? })),
+            Action::OpenAiModel => json(&self.openai_model(route, head, rights)?),
+            Action::Ask(_) => return Err(Refusal::Bug),
+        };
+        if head.method == Method::HEAD {
+            *response.body_mut() = Body::full("");
+        }
+        Ok(response)
+    }
+
+    /// The version of Ollama behind us; numeric, since Open WebUI splits it into integers.
+    fn version(&self) -> String {
+        let known = self.shared.keeper().map(|keeper| keeper.known());
+        known.ok().and_then(|known| known.version.clone()).unwrap_or_else(|| "0.0.0".to_owned())
+    }
+
+    fn tags(&self, rights: &Rights) -> Result<Vec<(ModelName, Value)>, Refusal> {
+        let known = self.shared.keeper()?.known();
+        if !known.reachable && known.tags.is_empty() {
+            return Err(unreachable_now());
+        }
+        Ok(known.tags.iter().filter(|(name, _)| rights.may_use(name)).cloned().collect())
+    }
+
+    /// What is in memory; an operator sees all of it.
+    fn running(&self, rights: &Rights) -> Result<Vec<Value>, Refusal> {
+        let known = self.shared.keeper()?.known();
+        let shown = known.running.iter().filter(|(name, _)| rights.operate || rights.may_use(name));
+        Ok(shown.map(|(_, entry)| entry.clone()).collect())
+    }
+
+    fn openai_models(&self, rights: &Rights) -> Result<Vec<Value>, Refusal> {
+        Ok(self.tags(rights)?.iter().map(|(name, tag)| openai(name, tag)).collect())
+    }
+
+    fn openai_model(&self, route: &Route, head: &Parts, rights: &Rights) -> Result<Value, Refusal> {
+        let asked = route.model_segment(head.uri.path()).unwrap_or_default();
+        let unknown = || Refusal::NoModel(asked.to_owned());
+        let name = ModelName::parse(asked).map_err(|_| unknown())?;
+        let tags = self.tags(rights)?;
+        let (name, tag) = tags.iter().find(|(tag, _)| *tag == name).ok_or_else(unknown)?;
+        Ok(openai(name, tag))
+    }
+
+    /// State and expected wait, for a page that shows them.
+    fn fleet(&self) -> Value {
+        let load = self.shared.queue.load();
+        json!({
+            "fleet": self.shared.config.fleet.name,
+            "state": if self.shared.is_ready() { "awake" } else { "waking" },
+            "slots": load.slots,
+            "busy": load.busy,
+            "queued": load.queued,
+            "queued_work_seconds": load.queued_work_seconds,
+            "oldest_wait_seconds": load.oldest_wait_seconds,
+        })
+    }
+}
+
+fn openai(name: &ModelName, tag: &Value) -> Value {
+    let modified = tag["modified_at"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
+    json!({
+        "id": tag["name"].as_str().unwrap_or(name.as_str()),
+        "object": "model",
+        "created": modified.map_or(0, Timestamp::as_second),
+        "owned_by": "library",
+    })
+}
+
+fn text(status: StatusCode, text: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::full(text));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn json(value: &Value) -> Response<Body> {
+    let mut response = Response::new(Body::full(value.to_string()));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
