@@ -1,0 +1,20 @@
+# Every task has one door. `make help` lists them.
+.DEFAULT_GOAL := help
+.PHONY: help demo check bench fmt
+
+help: ## List the tasks
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+demo: ## Run the whole product on this machine until Ctrl-C (no AWS account)
+	cargo build --locked --quiet -p gateway -p demo
+	exec target/debug/demo up
+
+check: ## Everything CI runs: formats, lints, documents, tests, official clients
+	@scripts/check.sh
+
+bench: ## Measure the gateway: Jain index, cancel latency, memory of 1000 streams
+	cargo build --locked --release -p gateway -p demo
+	target/release/demo measure
+
+fmt: ## Format the code
+	cargo fmt

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Everything CI runs, in the order of cheapness. Each lint is one check, each test is one; all run even if one fails,
+# and the last line says how many passed and failed.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+passed=0
+failed=0
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+# One check: a command that must succeed.
+check() {
+    local name=$1
+    shift
+    if "$@" >"$log" 2>&1; then
+        passed=$((passed + 1))
+        echo "ok      $name"
+    else
+        failed=$((failed + 1))
+        cat "$log"
+        echo "FAILED  $name"
+    fi
+}
+
+# Many checks: a command whose output says how many, as cargo does, or line by line as TAP does.
+suite() {
+    local name=$1 ok bad
+    shift
+    "$@" >"$log" 2>&1
+    local status=$?
+    ok=$(($(sum '[0-9]+ passed') + $(grep -cE '^ok ' "$log")))
+    bad=$(($(sum '[0-9]+ failed') + $(grep -cE '^not ok ' "$log")))
+    if [ $status -ne 0 ] && [ $bad -eq 0 ]; then bad=1; fi
+    if [ $ok -eq 0 ] && [ $bad -eq 0 ]; then bad=1; fi # a suite that ran nothing has not passed
+    if [ $bad -ne 0 ]; then cat "$log"; fi
+    grep -hE '^(note|skipped): ' "$log"
+    passed=$((passed + ok))
+    failed=$((failed + bad))
+    echo "$([ $bad -eq 0 ] && echo 'ok     ' || echo 'FAILED ') $name: $ok passed, $bad failed"
+}
+
+sum() { grep -E '^test result: ' "$log" | grep -oE "$1" | awk '{ n += $1 } END { print n + 0 }'; }
+
+export RUSTDOCFLAGS="-D warnings"
+scripts/tools.sh || exit 1
+check "formats" cargo fmt --all --check
+check "scripts" .tools/python/bin/shellcheck .ci/run scripts/*.sh
+check "lints" cargo clippy --locked --workspace --all-targets -- -D warnings
+check "documents of the code" cargo doc --locked --workspace --no-deps
+suite "tests" cargo test --locked --workspace --no-fail-fast -- --nocapture
+suite "official clients" scripts/clients.sh
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]
