@@ -1,1 +1,231 @@
-//! (to be written)
+//! The fair, bounded queue. What it grants is a *place*: an upstream and a slot there, held by a [`Permit`].
+//!
+//! Ollama's own queue has no bound and no order, so no more requests are let in than it has slots; the others wait
+//! here, where each caller gets an equal share of the work, urgent classes go first, and who leaves is gone. All
+//! deciding is in `state` and below; here are the lock, the clock and the waking.
+
+mod permit;
+mod state;
+mod line;
+mod fair;
+mod floors;
+mod place;
+mod predict;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, timeout_at};
+
+pub use self::permit::Permit;
+use self::state::{Arrival, Grant, State, Ticket};
+pub use self::state::{Demand, Load, UpstreamId};
+use crate::config::settings;
+use crate::error::Refusal;
+use crate::identity::{Principal, Priority};
+use crate::ollama::names::ModelName;
+
+/// The queue of one process, shared by its cores.
+pub struct Queue {
+    inner: Mutex<Inner>,
+    changed: Notify,
+}
+
+struct Inner {
+    state: State,
+    /// Where each waiter listens.
+    seats: HashMap<Ticket, oneshot::Sender<Outcome>>,
+}
+
+type Outcome = Result<Permit, Refusal>;
+
+/// A grant, and where its waiter listens.
+struct Seated(Grant, Option<oneshot::Sender<Outcome>>);
+
+impl Queue {
+    /// An empty queue without places.
+    pub fn new(config: &settings::Queue) -> Arc<Self> {
+        let inner = Inner { state: State::new(config.clone()), seats: HashMap::new() };
+        Arc::new(Self { inner: Mutex::new(inner), changed: Notify::new() })
+    }
+
+    /// An upstream has the model in memory and runs `slots` requests of it at once: newly, or with another number.
+    pub fn offer(self: &Arc<Self>, upstream: UpstreamId, model: &ModelName, slots: usize) {
+        let granted = self.lock().act(|state, now| state.offer(upstream, model, slots, now));
+        self.announce(granted);
+        self.check(model);
+    }
+
+    /// The model has left that upstream's memory, or the upstream is gone: no grants there any more. Permits that
+    /// were granted stay good until they drop.
+    pub fn withdraw(self: &Arc<Self>, upstream: UpstreamId, model: &ModelName) {
+        self.offer(upstream, model, 0);
+    }
+
+    /// Waits for a slot. Dropping the future leaves the queue at once; a grant on its way then goes to the next.
+    ///
+    /// # Errors
+    /// [`Refusal::Overloaded`] at once when the queue, the caller's half of it or the predicted wait is over its
+    /// bound, with the time after which there will be room; [`Refusal::TooLate`] at the demand's deadline; or what
+    /// [`Queue::fail`] says.
+    pub async fn place(self: &Arc<Self>, demand: Demand) -> Result<Permit, Refusal> {
+        let (model, deadline) = (demand.model.clone(), demand.deadline);
+        let arrival = {
+            let mut inner = self.lock();
+            match inner.state.arrive(demand, Instant::now())? {
+                Arrival::Granted(grant) => Err(grant),
+                Arrival::Waiting(ticket) => Ok((ticket, inner.seat(ticket))),
+            }
+        };
+        match arrival {
+            Err(grant) => Ok(Permit::new(Arc::clone(self), grant)),
+            Ok((ticket, seat)) => {
+                self.check(&model);
+                Waiting { queue: self, model: &model, ticket, seat }.until(deadline).await
+            }
+        }
+    }
+
+    /// Models that someone waits for and no upstream has in memory, the longest awaited first: to be loaded.
+    pub fn wanted(&self) -> Vec<ModelName> {
+        self.with(|state, _| state.wanted())
+    }
+
+    /// Returns when [`Queue::wanted`] may have gained a model since the last return. For one listener.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// The model could not be loaded: everyone who waits for it is refused.
+    pub fn fail(&self, model: &ModelName, refusal: Refusal) {
+        let mut inner = self.lock();
+        let dismissed = inner.state.dismiss(model);
+        let seats: Vec<_> = dismissed.iter().filter_map(|ticket| inner.seats.remove(ticket)).collect();
+        drop(inner);
+        for seat in seats {
+            // Who does not listen any more has left.
+            let _ = seat.send(Err(refusal.clone()));
+        }
+    }
+
+    /// How full the queue is and how fast it moves, over all models.
+    pub fn load(&self) -> Load {
+        self.with(|state, now| state.load(now))
+    }
+
+    /// How long a request of this caller would wait that arrived now; for a model without a place, from the moment
+    /// that it has one.
+    pub fn predicted_wait(&self, caller: &Principal, priority: Priority, model: &ModelName) -> Duration {
+        let wait = self.with(|state, now| state.predicted_wait(caller, priority, model, now));
+        Duration::try_from_secs_f64(wait).unwrap_or(Duration::MAX)
+    }
+
+    fn release(self: &Arc<Self>, model: &ModelName, ticket: Ticket) {
+        let granted = self.lock().act(|state, now| state.release(model, ticket, now));
+        self.announce(granted);
+    }
+
+    /// A granted demand waits again.
+    async fn again(self: &Arc<Self>, model: &ModelName, ticket: Ticket, deadline: Instant) -> Outcome {
+        let (seat, granted) = {
+            let mut inner = self.lock();
+            let seat = inner.seat(ticket);
+            (seat, inner.act(|state, now| state.put_back(model, ticket, now)))
+        };
+        let waiting = Waiting { queue: self, model, ticket, seat };
+        self.announce(granted);
+        self.check(model);
+        waiting.until(deadline).await
+    }
+
+    /// Hands out permits, outside the lock: one that nobody takes any more drops here, which takes the lock again
+    /// and grants the slot to the next.
+    fn announce(self: &Arc<Self>, granted: Vec<Seated>) {
+        for Seated(grant, seat) in granted {
+            let permit = Permit::new(Arc::clone(self), grant);
+            // Without a seat, or with one that nobody sits on any more, the permit drops here.
+            let _unused = match seat {
+                Some(seat) => seat.send(Ok(permit)),
+                None => Err(Ok(permit)),
+            };
+        }
+    }
+
+    /// Wakes whoever loads models, if this one is wanted.
+    fn check(&self, model: &ModelName) {
+        if self.with(|state, _| state.wants(model)) {
+            self.changed.notify_one();
+        }
+    }
+
+    fn with<T>(&self, decide: impl FnOnce(&mut State, Instant) -> T) -> T {
+        decide(&mut self.lock().state, Instant::now())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn seat(&mut self, ticket: Ticket) -> oneshot::Receiver<Outcome> {
+        let (sender, receiver) = oneshot::channel();
+        self.seats.insert(ticket, sender);
+        receiver
+    }
+
+    /// Lets the state decide, and finds the seats of those who were granted a slot.
+    fn act<G: IntoIterator<Item = Grant>>(
+        &mut self,
+        decide: impl FnOnce(&mut State, Instant) -> G,
+    ) -> Vec<Seated> {
+        let grants = decide(&mut self.state, Instant::now()).into_iter();
+        grants
+            .map(|grant| {
+                let seat = self.seats.remove(&grant.ticket);
+                Seated(grant, seat)
+            })
+            .collect()
+    }
+}
+
+/// A waiter's side of the queue. It leaves when it drops; if it was granted a slot by then, the permit lies in the
+/// seat and drops with it.
+struct Waiting<'a> {
+    queue: &'a Arc<Queue>,
+    model: &'a ModelName,
+    ticket: Ticket,
+    seat: oneshot::Receiver<Outcome>,
+}
+
+impl Waiting<'_> {
+    async fn until(mut self, deadline: Instant) -> Outcome {
+        match timeout_at(deadline, &mut self.seat).await {
+            Ok(Ok(outcome)) => outcome,
+            // The seat is only ever given up together with an outcome.
+            Ok(Err(_)) => Err(Refusal::Bug),
+            Err(_) => Err(Refusal::TooLate(
+                "no slot became free in the time this request may wait; try again later".to_owned(),
+            )),
+        }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut inner = self.queue.lock();
+        inner.state.leave(self.model, self.ticket);
+        inner.seats.remove(&self.ticket);
+    }
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue").field("load", &self.load()).finish()
+    }
+}

@@ -1,0 +1,284 @@
+//! Who waits, who runs where: every decision of the queue, with time as a value. It has no clock, wakes nobody and
+//! does no I/O; [`super::Queue`] does.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::line::{Line, Waiter};
+use crate::config::settings;
+use crate::error::Refusal;
+use crate::identity::{Principal, Priority};
+use crate::ollama::names::ModelName;
+
+/// Least and most work-seconds a demand counts for: nobody is free of charge, and no estimate breaks the sums.
+const LEAST_WORK: f64 = 0.001;
+const MOST_WORK: f64 = 86_400.0;
+
+/// Something that serves models: the local Ollama, a peer, a node. The local one has the lowest number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UpstreamId(pub u32);
+
+/// A request that wants a slot.
+#[derive(Debug, Clone)]
+pub struct Demand {
+    /// The model it wants.
+    pub model: ModelName,
+    /// Who is charged.
+    pub caller: Principal,
+    /// The class it waits in.
+    pub priority: Priority,
+    /// Its estimated cost, in seconds of an idle node.
+    pub work: f64,
+    /// The size of its body, for reports; [`crate::request::limit::Bodies`] bounds the sum.
+    pub bytes: usize,
+    /// When waiting has no more sense.
+    pub deadline: Instant,
+}
+
+/// The name of a demand in the queue, in the order of arrival.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Ticket(u64);
+
+/// A slot was given to a demand.
+#[derive(Debug)]
+pub(super) struct Grant {
+    pub ticket: Ticket,
+    pub model: ModelName,
+    pub upstream: UpstreamId,
+    pub caller: Principal,
+    pub deadline: Instant,
+    pub waited: Duration,
+}
+
+/// What became of a demand that was taken in.
+#[derive(Debug)]
+pub(super) enum Arrival {
+    Granted(Grant),
+    Waiting(Ticket),
+}
+
+/// How full the queue is and how fast it moves, over all models.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Load {
+    /// Slots offered.
+    pub slots: usize,
+    /// Slots taken, those of withdrawn places included.
+    pub busy: usize,
+    /// Requests waiting.
+    pub queued: usize,
+    /// Their bodies, in bytes.
+    pub queued_bytes: usize,
+    /// Their work, in seconds of an idle node.
+    pub queued_work_seconds: f64,
+    /// Work that runs and is not done yet, estimated.
+    pub running_work_seconds: f64,
+    /// How long the oldest of them has waited, in seconds.
+    pub oldest_wait_seconds: f64,
+    /// Work-seconds a second that the slots offered do when all of them are busy.
+    pub work_per_second: f64,
+}
+
+/// The whole queue.
+pub(super) struct State {
+    config: settings::Queue,
+    lines: HashMap<ModelName, Line>,
+    /// Demands waiting, by caller: no zeros, so as large as the callers who wait.
+    waiting: HashMap<Principal, usize>,
+    next: u64,
+}
+
+impl State {
+    pub fn new(config: settings::Queue) -> Self {
+        Self { config, lines: HashMap::new(), waiting: HashMap::new(), next: 0 }
+    }
+
+    /// A demand arrives: granted at once where a slot is free, refused where it would wait beyond the bounds.
+    pub fn arrive(&mut self, mut demand: Demand, now: Instant) -> Result<Arrival, Refusal> {
+        demand.work = bounded(demand.work);
+        let free = self.lines.get(&demand.model).is_some_and(Line::has_free_slot);
+        if !free {
+            self.admit(&demand, now)?;
+        }
+        let (model, ticket) = (demand.model.clone(), Ticket(self.next));
+        self.next += 1;
+        *self.waiting.entry(demand.caller.clone()).or_default() += 1;
+        self.line(&model).push(ticket, demand, now);
+        // While a slot is free nobody waits for it, so a grant can only be our own.
+        Ok(self.grant(&model, now).map_or(Arrival::Waiting(ticket), Arrival::Granted))
+    }
+
+    /// A waiter leaves. Nothing happens to one that was granted meanwhile: its permit frees the slot.
+    pub fn leave(&mut self, model: &ModelName, ticket: Ticket) {
+        if let Some(waiter) = self.lines.get_mut(model).and_then(|line| line.remove(ticket)) {
+            self.uncount(&waiter.demand.caller);
+            self.tidy(model);
+        }
+    }
+
+    /// An upstream has `slots` for a model; 0 withdraws it. What runs there goes on.
+    pub fn offer(
+        &mut self,
+        upstream: UpstreamId,
+        model: &ModelName,
+        slots: usize,
+        now: Instant,
+    ) -> Vec<Grant> {
+        self.line(model).offer(upstream, slots, now);
+        let granted = std::iter::from_fn(|| self.grant(model, now)).collect();
+        self.tidy(model);
+        granted
+    }
+
+    /// The truth about a running demand, in seconds of an idle node and of the slot.
+    pub fn settle(&mut self, model: &ModelName, ticket: Ticket, work: f64, busy: Duration, now: Instant) {
+        if let Some(line) = self.lines.get_mut(model) {
+            line.settle(ticket, bounded(work), busy, now);
+        }
+    }
+
+    /// A running demand keeps its slot until then, and no longer.
+    pub fn hold(&mut self, model: &ModelName, ticket: Ticket, until: Instant) {
+        if let Some(line) = self.lines.get_mut(model) {
+            line.hold(ticket, until);
+        }
+    }
+
+    /// A running demand frees its slot; the next in line gets it.
+    pub fn release(&mut self, model: &ModelName, ticket: Ticket, now: Instant) -> Option<Grant> {
+        self.lines.get_mut(model)?.release(ticket, now);
+        let granted = self.grant(model, now);
+        self.tidy(model);
+        granted
+    }
+
+    /// A running demand frees its slot and takes its old place in the line, bounds or not: it was admitted once.
+    pub fn put_back(&mut self, model: &ModelName, ticket: Ticket, now: Instant) -> Option<Grant> {
+        let line = self.lines.get_mut(model)?;
+        if line.put_back(ticket, now) {
+            let caller = line.waiting[&ticket].demand.caller.clone();
+            *self.waiting.entry(caller).or_default() += 1;
+        }
+        self.grant(model, now)
+    }
+
+    /// Everyone who waits for a model leaves; who they are.
+    pub fn dismiss(&mut self, model: &ModelName) -> Vec<Ticket> {
+        let tickets: Vec<Ticket> =
+            self.lines.get(model).into_iter().flat_map(|line| line.waiting.keys().copied()).collect();
+        tickets.iter().for_each(|ticket| self.leave(model, *ticket));
+        tickets
+    }
+
+    /// Models that someone waits for and that have no place, the longest awaited first.
+    pub fn wanted(&self) -> Vec<ModelName> {
+        let placeless = self.lines.iter().filter(|(_, line)| !line.has_place());
+        let mut wanted: Vec<_> =
+            placeless.filter_map(|(model, line)| Some((line.waiting.keys().min()?, model))).collect();
+        wanted.sort();
+        wanted.into_iter().map(|(_, model)| model.clone()).collect()
+    }
+
+    /// Does someone wait for the model in vain, as long as nobody loads it?
+    pub fn wants(&self, model: &ModelName) -> bool {
+        self.lines.get(model).is_some_and(|line| !line.has_place() && !line.waiting.is_empty())
+    }
+
+    /// How long a demand would wait that arrived now.
+    pub fn predicted_wait(
+        &self,
+        caller: &Principal,
+        priority: Priority,
+        model: &ModelName,
+        now: Instant,
+    ) -> f64 {
+        self.lines.get(model).map_or(0.0, |line| line.wait(caller, priority, None, now))
+    }
+
+    pub fn load(&self, now: Instant) -> Load {
+        let mut load = Load::default();
+        for line in self.lines.values() {
+            for place in line.places.values() {
+                load.slots += place.slots();
+                load.busy += place.busy();
+                load.work_per_second += place.rate();
+            }
+            load.running_work_seconds += line.running_work(now);
+            for Waiter { demand, since } in line.waiting.values() {
+                load.queued += 1;
+                load.queued_bytes += demand.bytes;
+                load.queued_work_seconds += demand.work;
+                let waited = now.saturating_duration_since(*since).as_secs_f64();
+                load.oldest_wait_seconds = load.oldest_wait_seconds.max(waited);
+            }
+        }
+        load
+    }
+
+    /// Callers remembered by all lines; for tests of what is forgotten.
+    #[cfg(test)]
+    pub fn flows(&self) -> usize {
+        self.lines.values().flat_map(|line| &line.classes).map(super::fair::Fair::flows).sum()
+    }
+
+    /// May a demand wait that cannot run at once?
+    fn admit(&self, demand: &Demand, now: Instant) -> Result<(), Refusal> {
+        let overloaded = |what, wait| Err(Refusal::Overloaded { what, retry_after: seconds(wait) });
+        let own = self.waiting.get(&demand.caller).copied().unwrap_or(0);
+        if own >= (self.config.capacity / 2).max(1) {
+            let wait = self.first_departure(Some(&demand.caller), now);
+            return overloaded("your own requests already fill your half of the queue", wait);
+        }
+        if self.waiting.values().sum::<usize>() >= self.config.capacity {
+            return overloaded("the queue is full", self.first_departure(None, now));
+        }
+        let wait = self.predicted_wait(&demand.caller, demand.priority, &demand.model, now);
+        let longest = self.config.max_wait_seconds.as_secs_f64();
+        if wait > longest {
+            return overloaded("the wait would be longer than a request may wait", wait - longest);
+        }
+        Ok(())
+    }
+
+    /// Seconds until somebody (or this caller) stops waiting.
+    fn first_departure(&self, of: Option<&Principal>, now: Instant) -> f64 {
+        let departures = self.lines.values().filter_map(|line| line.first_departure(of, now));
+        departures.min_by(f64::total_cmp).unwrap_or(0.0)
+    }
+
+    fn grant(&mut self, model: &ModelName, now: Instant) -> Option<Grant> {
+        let grant = self.lines.get_mut(model)?.grant(now)?;
+        self.uncount(&grant.caller);
+        Some(grant)
+    }
+
+    fn uncount(&mut self, caller: &Principal) {
+        if let Some(count) = self.waiting.get_mut(caller) {
+            *count -= 1;
+            if *count == 0 {
+                self.waiting.remove(caller);
+            }
+        }
+    }
+
+    fn line(&mut self, model: &ModelName) -> &mut Line {
+        self.lines.entry(model.clone()).or_insert_with(|| Line::new(&self.config))
+    }
+
+    fn tidy(&mut self, model: &ModelName) {
+        if self.lines.get(model).is_some_and(Line::is_forgettable) {
+            self.lines.remove(model);
+        }
+    }
+}
+
+/// Work as the sums can bear it; what is not a number counts least.
+fn bounded(work: f64) -> f64 {
+    if work.is_nan() { LEAST_WORK } else { work.clamp(LEAST_WORK, MOST_WORK) }
+}
+
+/// Whole seconds, rounded up, at least one: what a refusal may promise.
+fn seconds(wait: f64) -> Duration {
+    Duration::from_secs(wait.ceil().clamp(1.0, MOST_WORK) as u64)
+}
