@@ -4,5 +4,6 @@
 pub mod names;
 pub mod dialect;
 pub mod frames;
+pub mod plain_words;
 pub mod client;
 pub mod models;
