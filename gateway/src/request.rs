@@ -1,6 +1,8 @@
 //! The journey of a request.
 
 pub mod route;
+pub mod cors;
+pub mod address;
 pub mod authenticate;
 pub mod limit;
 pub mod inspect;
