@@ -1,0 +1,97 @@
+//! What every store promises, written once. A store's own tests call [`check`] with a way to open the same table
+//! twice, as two processes would.
+
+use super::{KeyHash, KeyRecord, Store, StoreError, Usage};
+
+/// Runs the whole suite. `open` gives a new handle to the same, at first empty, table.
+pub(super) async fn check<S: Store>(open: impl Fn() -> S) {
+    keys_are_kept_and_listed(&open).await;
+    a_key_is_revoked_by_its_id(&open).await;
+    an_unclear_id_revokes_nothing(&open).await;
+    usage_adds_up(&open).await;
+    sums_from_many_hands_all_count(&open).await;
+}
+
+fn key(first: u8, last: u8) -> KeyRecord {
+    let mut digest = [first; 32];
+    digest[31] = last;
+    KeyRecord {
+        hash: KeyHash::new(digest),
+        owner: "nightly \"translation\"".to_owned(),
+        roles: vec!["operator".to_owned()],
+        created: 1_700_000_000 + i64::from(first),
+        expires: Some(1_800_000_000),
+        disabled: false,
+    }
+}
+
+async fn keys_are_kept_and_listed<S: Store>(open: &impl Fn() -> S) {
+    let (store, other) = (open(), open());
+    let unknown = KeyHash::new([0xee; 32]);
+    assert_eq!(store.key(&unknown).await, Ok(None));
+    assert_eq!(store.keys().await, Ok(vec![]));
+
+    let (first, second) = (key(1, 0), KeyRecord { expires: None, roles: vec![], ..key(2, 0) });
+    store.put_key(&second).await.unwrap();
+    store.put_key(&first).await.unwrap();
+    assert_eq!(other.key(&first.hash).await, Ok(Some(first.clone())));
+    assert_eq!(other.keys().await, Ok(vec![first.clone(), second.clone()]), "the oldest first");
+
+    let renamed = KeyRecord { owner: "later".to_owned(), ..first };
+    store.put_key(&renamed).await.unwrap();
+    assert_eq!(store.keys().await, Ok(vec![renamed, second]), "the same hash is the same key");
+}
+
+async fn a_key_is_revoked_by_its_id<S: Store>(open: &impl Fn() -> S) {
+    let (store, other) = (open(), open());
+    let record = key(3, 0);
+    store.put_key(&record).await.unwrap();
+    assert_eq!(other.revoke_key(&record.hash.id()).await, Ok(true));
+    assert_eq!(store.key(&record.hash).await, Ok(Some(KeyRecord { disabled: true, ..record.clone() })));
+    assert_eq!(store.revoke_key(&record.hash.to_string()).await, Ok(true), "revoked twice is revoked");
+    assert_eq!(store.revoke_key("0123456789ab").await, Ok(false));
+}
+
+async fn an_unclear_id_revokes_nothing<S: Store>(open: &impl Fn() -> S) {
+    let store = open();
+    let (one, two) = (key(4, 1), key(4, 2));
+    store.put_key(&one).await.unwrap();
+    store.put_key(&two).await.unwrap();
+    let id = one.hash.id();
+    assert_eq!(store.revoke_key(&id).await, Err(StoreError::Ambiguous(id.clone())));
+    for id in ["", "0404", "%", "04040404040%", "04040404040A", &"0".repeat(65)] {
+        assert_eq!(store.revoke_key(id).await, Err(StoreError::NotAnId(id.to_owned())), "{id:?}");
+    }
+    for record in [one, two] {
+        assert_eq!(store.key(&record.hash).await, Ok(Some(record)));
+    }
+}
+
+async fn usage_adds_up<S: Store>(open: &impl Fn() -> S) {
+    let (store, other) = (open(), open());
+    let (who, day) = ("https://issuer.example/#Zoë '--", "2026-02-28");
+    assert_eq!(store.usage(who, day).await, Ok(Usage::default()));
+    let once = Usage { prompt_tokens: 10, generated_tokens: 3, requests: 1, gpu_seconds: 0.25 };
+    store.add_usage(who, day, &once).await.unwrap();
+    other.add_usage(who, day, &once).await.unwrap();
+    let twice = Usage { prompt_tokens: 20, generated_tokens: 6, requests: 2, gpu_seconds: 0.5 };
+    assert_eq!(store.usage(who, day).await, Ok(twice));
+    assert_eq!(store.usage(who, "2026-03-01").await, Ok(Usage::default()), "days are apart");
+    assert_eq!(
+        store.usage("https://issuer.example/#Zoë", day).await,
+        Ok(Usage::default()),
+        "callers are apart"
+    );
+}
+
+async fn sums_from_many_hands_all_count<S: Store>(open: &impl Fn() -> S) {
+    let hands: Vec<S> = (0..4).map(|_| open()).collect();
+    let one = Usage { requests: 1, ..Usage::default() };
+    let add = async |store: &S| {
+        for _ in 0..25 {
+            store.add_usage("many", "2026-01-01", &one).await.unwrap();
+        }
+    };
+    tokio::join!(add(&hands[0]), add(&hands[1]), add(&hands[2]), add(&hands[3]));
+    assert_eq!(hands[0].usage("many", "2026-01-01").await.unwrap().requests, 100);
+}
