@@ -1,1 +1,3 @@
-fn main(){}
+//! The demo.
+
+fn main() {}
