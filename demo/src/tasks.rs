@@ -15,7 +15,7 @@ pub(crate) struct Tasks {
 impl Tasks {
     /// A group inside this one: it ends with its parent, or alone.
     pub(crate) fn child(&self) -> Self {
-        Self { tracker: self.tracker.clone(), ended: self.ended.child_token() }
+        Self { tracker: TaskTracker::new(), ended: self.ended.child_token() }
     }
 
     /// Runs `work` until it is done or the group ends.
@@ -32,5 +32,12 @@ impl Tasks {
     /// Drops every task of the group at its next turn.
     pub(crate) fn end(&self) {
         self.ended.cancel();
+    }
+
+    /// [`Tasks::end`], and waits until all of it is dropped: listeners closed, ports free.
+    pub(crate) async fn end_and_wait(&self) {
+        self.end();
+        self.tracker.close();
+        self.tracker.wait().await;
     }
 }

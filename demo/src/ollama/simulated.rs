@@ -193,8 +193,9 @@ impl SimulatedOllama {
     }
 
     /// Stops listening and cuts every connection; models stay in memory.
-    pub fn go_down(&self) {
-        self.listening.lock().unwrap_or_else(PoisonError::into_inner).end();
+    pub async fn go_down(&self) {
+        let listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        listening.end_and_wait().await;
     }
 
     /// Listens again on the same address.
