@@ -23,7 +23,7 @@ use crate::ollama::pace::Pace;
 use crate::request::account::Books;
 use crate::request::cors::Cors;
 use crate::request::inspect::{Ask, Kind, Policy};
-use crate::request::limit::{Bodies, InMemory, Limiter, Quota};
+use crate::request::limit::{Bodies, InMemory, Limiter};
 use crate::request::queue::Queue;
 use crate::request::relay::Rules;
 use crate::request::{Core, Journey};
@@ -43,9 +43,9 @@ pub struct Shared {
     /// Requests per minute, open requests.
     pub limiter: Limiter,
     /// Tokens per minute.
-    pub quota: Arc<dyn Quota>,
+    pub quota: InMemory,
     /// Bytes of all bodies.
-    pub bodies: Bodies,
+    pub bodies: Arc<Bodies>,
     /// What inspection needs of the configuration.
     pub policy: Policy,
     /// Who waits.
@@ -71,10 +71,9 @@ impl Shared {
     /// # Errors
     /// 503 in a process without a local Ollama.
     pub fn keeper(&self) -> Result<&Arc<Keeper>, Refusal> {
-        self.keeper.as_ref().ok_or(Refusal::Overloaded {
-            what: "no node is ready",
-            retry_after: Duration::from_secs(30),
-        })
+        self.keeper
+            .as_ref()
+            .ok_or(Refusal::Overloaded { what: "no node is ready", retry_after: Duration::from_secs(30) })
     }
 
     /// May requests be sent here?
@@ -133,12 +132,16 @@ impl Gateway {
         let certificate = Certificate::new(config.tls.as_ref())?;
         let connections = accept::connection_cap(config.listen.connections);
         let shared = Shared {
-            identity: Identity::new(&config, store.clone(), tasks.clone())?,
+            identity: Identity::new(&config, store.clone(), &tasks)?,
             cors: Cors::new(&config.access.allowed_origins),
             limiter: Limiter::default(),
-            quota: Arc::new(InMemory::default()),
-            bodies: Bodies::new(config.queue.bytes),
-            policy: Policy::new(&config.limits, &ollama),
+            quota: InMemory::default(),
+            bodies: Bodies::new(&config.queue),
+            policy: Policy {
+                output_tokens: config.limits.output_tokens,
+                prefill_tokens_per_second: ollama.prefill_tokens_per_second,
+                decode_tokens_per_second: ollama.decode_tokens_per_second,
+            },
             queue,
             pace: Arc::new(Pace::new(&ollama)),
             rules: Rules::new(&config.limits, &config.queue),

@@ -18,9 +18,9 @@ pub mod account;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, VARY};
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Version};
+use http::{HeaderName, HeaderValue, Request, Response, Version};
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
@@ -29,17 +29,17 @@ use crate::connection::clock::Sweeper;
 use crate::connection::serve::Connection;
 use crate::drain::Phase;
 use crate::error::Refusal;
-use crate::identity::{Caller, Rights};
+use crate::identity::Caller;
 use crate::ollama::client::Client;
-use crate::ollama::dialect::Api;
+use crate::ollama::dialect::{Api, Family};
 use crate::process::Shared;
 use account::{Account, Outcome};
 use choose::Means;
 use cors::Verdict;
 use forward::Begun;
-use inspect::{Ask, Kind, Policy};
-use limit::{BodyHold, Pass};
-use relay::{Passage, Relay, Rules, Traits};
+use inspect::{Ask, Kind};
+use limit::{BodyHold, Pass, Quota};
+use relay::{Passage, Relay, Traits};
 use route::{Action, Class, Permission, Route};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -77,7 +77,10 @@ impl Journey {
         let verdict = self.shared.cors.judge(&head.method, &head.headers);
         let mut account = Account::open(id.clone(), self.shared.books.clone());
         let answer = match &verdict {
-            Ok(Verdict::Preflight(_)) => Ok(self.preflight(&mut account)),
+            Ok(Verdict::Preflight(_)) => {
+                (account.status, account.outcome) = (204, Outcome::Answered);
+                Ok(self.shared.cors.preflight())
+            }
             Ok(_) => self.travel(&head, body, connection, account).await,
             Err(refusal) => Err((refusal.clone(), account)),
         };
@@ -85,9 +88,7 @@ impl Journey {
             account.refused(&refusal);
             refusal.into_response(route::family_of(head.uri.path()), &id)
         });
-        if let Ok(verdict) = &verdict {
-            self.shared.cors.apply(verdict, response.headers_mut());
-        }
+        self.shared.cors.apply(&verdict.unwrap_or_default(), response.headers_mut());
         self.finish(&mut response, &head, &id);
         response
     }
@@ -118,7 +119,9 @@ impl Journey {
                 return Ok(Travelled::Here(self.local(route, head, Some(&caller.rights))?));
             };
             let (ask, hold) = self.inspect(head, body, route, api, &caller).await?;
-            self.shared.keeper()?.find_unless_pull(&ask).await?;
+            if ask.kind != Kind::Pull {
+                self.shared.keeper()?.find(&ask.model).await?;
+            }
             account.model = Some(ask.model.clone());
             Ok(Travelled::Asks(Box::new(Asked { ask, caller, pass, hold })))
         }
@@ -173,10 +176,13 @@ impl Journey {
         caller: &Caller,
     ) -> Result<(Ask, BodyHold), Refusal> {
         let limits = &self.shared.config.limits;
-        let most = if route.class == Class::Inference { limits.body_bytes } else { limits.body_bytes.min(SMALL_BODY) };
-        let (bytes, hold) =
-            receive::receive(&head.headers, body, most, limits, &self.shared.bodies).await?;
-        let mut ask = inspect::inspect(api, bytes, &caller.rights, &self.shared.policy)?;
+        let most = if route.class == Class::Inference {
+            limits.body_bytes
+        } else {
+            limits.body_bytes.min(SMALL_BODY)
+        };
+        let (bytes, hold) = receive::receive(&head.headers, body, most, limits, &self.shared.bodies).await?;
+        let mut ask = inspect::inspect(api, bytes, &caller.rights, &self.shared.policy, 0)?;
         self.shared.price(&mut ask);
         Ok((ask, hold))
     }
@@ -269,21 +275,11 @@ impl Journey {
         response
     }
 
-    fn preflight(&self, account: &mut Account) -> Response<Body> {
-        (account.status, account.outcome) = (204, Outcome::Answered);
-        let mut response = Response::new(Body::full(""));
-        *response.status_mut() = StatusCode::NO_CONTENT;
-        response
-    }
-
     /// What every answer carries.
     fn finish(&self, response: &mut Response<Body>, head: &Parts, id: &str) {
         let headers = response.headers_mut();
         if let Ok(id) = HeaderValue::from_str(id) {
             headers.insert(REQUEST_ID, id);
-        }
-        if !headers.contains_key(VARY) {
-            headers.insert(VARY, HeaderValue::from_static("Origin"));
         }
         if head.version == Version::HTTP_11 && self.shared.drain.phase() >= Phase::Leaving {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -311,10 +307,17 @@ struct Asked {
 fn stream_head(api: Api) -> Response<Body> {
     let mut response = Response::new(Body::full(""));
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(api.stream_content_type()));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(stream_content_type(api)));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
     headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
     response
+}
+
+fn stream_content_type(api: Api) -> &'static str {
+    match api.family() {
+        Family::Native => "application/x-ndjson",
+        Family::OpenAi | Family::Anthropic => "text/event-stream",
+    }
 }
 
 fn too_late() -> Refusal {

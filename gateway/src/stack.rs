@@ -7,10 +7,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{HeaderName, Request, Response};
-use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, ServiceBuilder, service_fn};
+use tower_http::body::UnsyncBoxBody;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 
@@ -36,7 +36,7 @@ pub fn stack(
         async move {
             let serving = connection.clock.serving();
             let answer = journey.handle(request, &connection).await;
-            Ok(answer.map(|body| body.ends(serving)))
+            Ok::<_, Infallible>(answer.map(|body| body.ends(serving)))
         }
     });
     let service = ServiceBuilder::new()

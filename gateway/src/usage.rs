@@ -32,7 +32,11 @@ impl UsageLedger {
 
     fn gather(&self, principal: Principal, day: String, usage: &Usage) {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        *pending.entry((principal, day)).or_default() += usage;
+        let sum = pending.entry((principal, day)).or_default();
+        sum.prompt_tokens += usage.prompt_tokens;
+        sum.generated_tokens += usage.generated_tokens;
+        sum.requests += usage.requests;
+        sum.gpu_seconds += usage.gpu_seconds;
     }
 
     /// Writes what is pending; what the store does not take is kept for the next time.

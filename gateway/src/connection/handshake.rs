@@ -92,10 +92,10 @@ fn read(files: &Tls, provider: &CryptoProvider) -> anyhow::Result<CertifiedKey> 
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .with_context(|| named(&files.certificate))?;
     ensure!(!chain.is_empty(), "{} holds no certificate", named(&files.certificate));
-    let key =
-        PrivateKeyDer::from_pem_file(&files.private_key).with_context(|| named(&files.private_key))?;
-    let key = CertifiedKey::from_der(chain, key, provider)
-        .with_context(|| format!("{} does not fit {}", named(&files.private_key), named(&files.certificate)))?;
+    let key = PrivateKeyDer::from_pem_file(&files.private_key).with_context(|| named(&files.private_key))?;
+    let key = CertifiedKey::from_der(chain, key, provider).with_context(|| {
+        format!("{} does not fit {}", named(&files.private_key), named(&files.certificate))
+    })?;
     Ok(key)
 }
 

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,7 +56,12 @@ pub struct Connection {
 
 impl Server {
     /// Serves one accepted socket to its end.
-    pub async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, place: OwnedSemaphorePermit) {
+    pub async fn connection(
+        self: Arc<Self>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        place: OwnedSemaphorePermit,
+    ) {
         let _open = self.shared.metrics.connection_opened();
         let _place = place;
         let socket = Socket::new(stream);
@@ -98,7 +103,7 @@ impl Server {
                     () = &mut over => return,
                     () = &mut drained, if !closing => {
                         closing = true;
-                        Pin::new(&mut conn).graceful_shutdown();
+                        std::pin::Pin::new(&mut conn).graceful_shutdown();
                     }
                 }
             }

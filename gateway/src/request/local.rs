@@ -16,9 +16,13 @@ use crate::ollama::names::ModelName;
 
 impl Journey {
     /// Answers a route that needs no model. `rights` are there on every route that needs a credential.
-    pub(super) fn local(&self, route: &Route, head: &Parts, rights: Option<&Rights>) -> Result<Response<Body>, Refusal> {
-        let nobody = Rights::none();
-        let rights = rights.unwrap_or(&nobody);
+    pub(super) fn local(
+        &self,
+        route: &Route,
+        head: &Parts,
+        rights: Option<&Rights>,
+    ) -> Result<Response<Body>, Refusal> {
+        let rights = || rights.ok_or(Refusal::Bug);
         let mut response = match route.action {
             Action::Root => text(StatusCode::OK, "Ollama is running"),
             Action::Health => text(StatusCode::OK, "ok"),
@@ -27,10 +31,14 @@ impl Journey {
             Action::Version => json(&json!({ "version": self.version() })),
             Action::CloudStatus => json(&json!({ "cloud": { "disabled": true, "source": "gateway" } })),
             Action::Fleet => json(&self.fleet()),
-            Action::Tags => json(&json!({ "models": self.tags(rights)?.into_iter().map(|(_, tag)| tag).collect::<Vec<_>>() })),
-            Action::Running => json(&json!({ "models": self.running(rights)? })),
-            Action::OpenAiModels => json(&json!({ "object": "list", "data": self.openai_models(rights)? })),
-            Action::OpenAiModel => json(&self.openai_model(route, head, rights)?),
+            Action::Tags => json(
+                &json!({ "models": self.tags(rights()?)?.into_iter().map(|(_, tag)| tag).collect::<Vec<_>>() }),
+            ),
+            Action::Running => json(&json!({ "models": self.running(rights()?)? })),
+            Action::OpenAiModels => {
+                json(&json!({ "object": "list", "data": self.openai_models(rights()?)? }))
+            }
+            Action::OpenAiModel => json(&self.openai_model(route, head, rights()?)?),
             Action::Ask(_) => return Err(Refusal::Bug),
         };
         if head.method == Method::HEAD {

@@ -1,5 +1,6 @@
 //! Reading a request's body: bounded in size, in silence and in rate, and never before its sender is known.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -26,7 +27,7 @@ pub async fn receive(
     mut body: Incoming,
     most: u64,
     limits: &Limits,
-    bodies: &Bodies,
+    bodies: &Arc<Bodies>,
 ) -> Result<(Bytes, BodyHold), Refusal> {
     if let Some(encoding) = headers.get(CONTENT_ENCODING).filter(|value| *value != "identity") {
         let shown = encoding.to_str().unwrap_or("?").chars().take(20).collect();
@@ -45,7 +46,7 @@ pub async fn receive(
         if whole.len() as u64 + data.len() as u64 > most {
             return Err(Refusal::BodyTooLarge(most));
         }
-        hold.grow(data.len())?;
+        hold.grow(data.len() as u64)?;
         pace.came(data.len());
         whole.extend_from_slice(&data);
     }

@@ -111,8 +111,16 @@ struct State {
 enum Phase {
     /// Committed early: 200 is out, the answer is not here.
     Awaiting(Awaited),
-    Streaming { body: AnswerBody, frames: Frames, slot: Option<Slot> },
-    Passing { body: AnswerBody, tail: BytesMut, slot: Option<Slot> },
+    Streaming {
+        body: AnswerBody,
+        frames: Frames,
+        slot: Option<Slot>,
+    },
+    Passing {
+        body: AnswerBody,
+        tail: BytesMut,
+        slot: Option<Slot>,
+    },
     Done,
     Ended,
 }
@@ -128,13 +136,7 @@ enum Step {
 
 impl Relay {
     /// Relays an answer whose head is here.
-    pub fn begun(
-        begun: Begun,
-        traits: Traits,
-        passage: Passage,
-        pace: Arc<Pace>,
-        rules: Rules,
-    ) -> Self {
+    pub fn begun(begun: Begun, traits: Traits, passage: Passage, pace: Arc<Pace>, rules: Rules) -> Self {
         // Only an answer that leaves as it came has the length it came with.
         let length = if traits.stream { None } else { begun.answer.length };
         let mut state = State::new(Phase::Done, traits, passage, pace, rules);
@@ -304,7 +306,11 @@ impl State {
             match (more, framed) {
                 (Ok(More::Data), Ok(())) if out.is_empty() => {}
                 (Ok(More::Data), Ok(())) => return Step::Bytes(out.freeze()),
-                (Ok(More::End), Ok(())) if frames.is_complete() => {
+                (Ok(More::End), Ok(())) => {
+                    frames.finish(&mut out);
+                    if !frames.is_complete() {
+                        return self.fail(out, &broke_off(true));
+                    }
                     let (seen, slot) = (frames.seen().clone(), slot.take());
                     self.settle(seen, slot);
                     return Step::Last(out.freeze());

@@ -1,0 +1,5 @@
+//! The gateway's promises, over real sockets and TLS, against a simulated Ollama that is held to recordings of a
+//! real one. One file, one promise.
+
+mod support;
+mod smoke;
