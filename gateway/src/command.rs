@@ -58,9 +58,12 @@ impl Command {
         };
         let done = match self.what.unwrap_or(What::Serve) {
             What::Serve => serve(config),
-            What::CheckConfig => writeln!(std::io::stdout(), "the configuration is right").map_err(Into::into),
-            What::Keys(keys) => runtime()
-                .and_then(|runtime| runtime.block_on(keys.run(&config, &mut std::io::stdout())).map_err(Into::into)),
+            What::CheckConfig => {
+                writeln!(std::io::stdout(), "the configuration is right").map_err(Into::into)
+            }
+            What::Keys(keys) => runtime().and_then(|runtime| {
+                runtime.block_on(keys.run(&config, &mut std::io::stdout())).map_err(Into::into)
+            }),
         };
         match done {
             Ok(()) => ExitCode::SUCCESS,
@@ -81,7 +84,8 @@ fn serve(config: Config) -> anyhow::Result<()> {
     let _telemetry = telemetry::init(&config.log.filter)?;
     let cores = config.listen.cores.unwrap_or_else(|| thread::available_parallelism().map_or(1, Into::into));
     let address = config.listen.address;
-    let listener = TcpListener::bind(address).with_context(|| format!("listen.address: cannot bind {address}"))?;
+    let listener =
+        TcpListener::bind(address).with_context(|| format!("listen.address: cannot bind {address}"))?;
     listener.set_nonblocking(true)?;
     let admin_address = config.listen.admin;
     let admin = TcpListener::bind(admin_address)

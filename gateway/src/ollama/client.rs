@@ -82,13 +82,9 @@ pub struct Outgoing {
 
 impl Outgoing {
     fn head(&self, upstream: &Upstream) -> Bytes {
-        let mut head =
-            format!("{} {} HTTP/1.1\r\nHost: {}\r\n", self.method, self.path, upstream.authority);
+        let mut head = format!("{} {} HTTP/1.1\r\nHost: {}\r\n", self.method, self.path, upstream.authority);
         if let Some(body) = &self.body {
-            head.push_str(&format!(
-                "Content-Type: application/json\r\nContent-Length: {}\r\n",
-                body.len()
-            ));
+            head.push_str(&format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len()));
         }
         head.push_str("\r\n");
         Bytes::from(head)

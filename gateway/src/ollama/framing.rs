@@ -60,7 +60,10 @@ pub struct Framing {
 
 enum Way {
     /// So many bytes to come.
-    Length { left: u64, whole: u64 },
+    Length {
+        left: u64,
+        whole: u64,
+    },
     Chunked(Chunk),
     /// Until the connection closes.
     Close,

@@ -80,7 +80,8 @@ impl Known {
     }
 
     fn slots(&self, model: &ModelName, parallel: usize) -> usize {
-        let family = self.tag(model).and_then(|entry| entry["details"]["family"].as_str()).unwrap_or_default();
+        let family =
+            self.tag(model).and_then(|entry| entry["details"]["family"].as_str()).unwrap_or_default();
         let one = self.embeds(model) || ONE_SLOT.contains(&family) || family.starts_with("nemotron_h");
         if one { 1 } else { parallel }
     }

@@ -67,13 +67,15 @@ impl Means {
             let waited = permit.waited();
             let slot = Slot::new(permit, rates);
             let upstream = self.keeper.upstream();
-            match forward(&self.client, upstream, ask, Some(slot), waited, self.stuck_after(ask, rates)).await {
+            match forward(&self.client, upstream, ask, Some(slot), waited, self.stuck_after(ask, rates)).await
+            {
                 Ok(begun) => return Ok(begun),
                 Err(Failure::Refused(refusal)) => return Err(refusal),
                 Err(Failure::Stuck) => {
                     self.keeper.revive(&ask.model);
                     return Err(Refusal::TooLate(
-                        "the model gave no first token in time and is being loaded again; try again".to_owned(),
+                        "the model gave no first token in time and is being loaded again; try again"
+                            .to_owned(),
                     ));
                 }
                 Err(Failure::Unreached(unused)) => {
@@ -118,7 +120,9 @@ impl Means {
                 self.keeper.broke();
                 Err(unreachable_now())
             }
-            Err(Failure::Stuck) => Err(Refusal::TooLate("the model server did not answer in time".to_owned())),
+            Err(Failure::Stuck) => {
+                Err(Refusal::TooLate("the model server did not answer in time".to_owned()))
+            }
         }
     }
 }
