@@ -186,15 +186,15 @@ impl Line {
 }
 
 impl Running {
-    /// Seconds until the slot will be free, at `speed` work-seconds a second. A request that outlives its estimate
-    /// is taken to have 30 % of it left: more than nothing, which is what the estimate would say.
+    /// Seconds until the slot will be free, at `speed` work-seconds a second. A request that has outlived its
+    /// estimate is taken to have 30 % of it left: more than nothing, which is what the estimate would say.
     pub fn remaining(&self, speed: f64, now: Instant) -> f64 {
         if let Some(until) = self.until {
             return until.saturating_duration_since(now).as_secs_f64();
         }
         let whole = self.turn.work / speed;
         let elapsed = now.saturating_duration_since(self.since).as_secs_f64();
-        (whole - elapsed).max(0.3 * whole)
+        if elapsed < whole { whole - elapsed } else { 0.3 * whole }
     }
 
     pub fn upstream(&self) -> UpstreamId {

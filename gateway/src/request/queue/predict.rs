@@ -37,6 +37,20 @@ impl Line {
         self.first_free(now).unwrap_or(0.0) + by_urgency.min(by_floor)
     }
 
+    /// The same as an upper bound, and so what a refusal may promise: whatever ends first, all slots stay busy while
+    /// anything waits, so all that runs and waits before this demand is done after its sum ÷ the rate.
+    pub fn longest_wait(
+        &self,
+        caller: &Principal,
+        class: Priority,
+        position: Option<usize>,
+        now: Instant,
+    ) -> f64 {
+        let wait = self.wait(caller, class, position, now);
+        let first = self.first_free(now).unwrap_or(0.0);
+        if wait > first { wait - first + self.running_work(now) / self.rate() } else { wait }
+    }
+
     /// Seconds until somebody (or this caller) stops waiting here: is granted a slot or, where the model has no
     /// place yet, gives up at the latest. `None` if nobody of them waits.
     pub fn first_departure(&self, of: Option<&Principal>, now: Instant) -> Option<f64> {
@@ -51,7 +65,7 @@ impl Line {
             Some(caller) => {
                 let classes =
                     CLASSES.into_iter().filter(|class| self.classes[*class as usize].has_waiting(caller));
-                classes.map(|class| self.wait(caller, class, Some(0), now)).min_by(f64::total_cmp)
+                classes.map(|class| self.longest_wait(caller, class, Some(0), now)).min_by(f64::total_cmp)
             }
             None => self.first_free(now),
         };

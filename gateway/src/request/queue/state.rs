@@ -222,23 +222,26 @@ impl State {
         self.lines.values().flat_map(|line| &line.classes).map(super::fair::Fair::flows).sum()
     }
 
-    /// May a demand wait that cannot run at once?
+    /// May a demand wait that cannot run at once? If not, the time named is when all bounds are met: coming back
+    /// earlier would be in vain.
     fn admit(&self, demand: &Demand, now: Instant) -> Result<(), Refusal> {
-        let overloaded = |what, wait| Err(Refusal::Overloaded { what, retry_after: seconds(wait) });
-        let own = self.waiting.get(&demand.caller).copied().unwrap_or(0);
-        if own >= (self.config.capacity / 2).max(1) {
-            let wait = self.first_departure(Some(&demand.caller), now);
-            return overloaded("your own requests already fill your half of the queue", wait);
-        }
-        if self.waiting.values().sum::<usize>() >= self.config.capacity {
-            return overloaded("the queue is full", self.first_departure(None, now));
-        }
-        let wait = self.predicted_wait(&demand.caller, demand.priority, &demand.model, now);
+        let Demand { caller, priority, model, .. } = demand;
+        let own = self.waiting.get(caller).copied().unwrap_or(0);
+        let half = own >= (self.config.capacity / 2).max(1);
+        let full = self.waiting.values().sum::<usize>() >= self.config.capacity;
         let longest = self.config.max_wait_seconds.as_secs_f64();
-        if wait > longest {
-            return overloaded("the wait would be longer than a request may wait", wait - longest);
-        }
-        Ok(())
+        let long = self.predicted_wait(caller, *priority, model, now) > longest;
+        let what = match (half, full, long) {
+            (true, ..) => "your own requests already fill your half of the queue",
+            (_, true, _) => "the queue is full",
+            (.., true) => "the wait would be longer than a request may wait",
+            _ => return Ok(()),
+        };
+        let own_room = if half { self.first_departure(Some(caller), now) } else { 0.0 };
+        let room = if full { self.first_departure(None, now) } else { 0.0 };
+        let line = self.lines.get(model);
+        let drained = line.map_or(0.0, |line| line.longest_wait(caller, *priority, None, now) - longest);
+        Err(Refusal::Overloaded { what, retry_after: seconds(own_room.max(room).max(drained)) })
     }
 
     /// Seconds until somebody (or this caller) stops waiting.
