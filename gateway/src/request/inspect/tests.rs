@@ -427,6 +427,9 @@ fn images_by_address_are_refused_in_their_places_only() {
     }
     refuses(Api::Messages, parts(r#"{"source":{"type":"url","url":"https://x/y"}}"#), 400, "base64");
     refuses(Api::Generate, r#"{"model":"m","prompt":"a","images":["http://x"]}"#, 400, "base64");
+    let cited =
+        parts(r#"{"type":"search_result","source":"https://x/y","content":[{"type":"text","text":"a"}]}"#);
+    look(&user(), Api::Messages, cited).unwrap();
     let text = r#"{"model":"m","messages":[{"content":"http://x","tool_calls":[{"function":{"arguments":{"image_url":"http://x"}}}]}]}"#;
     look(&user(), Api::Chat, text).unwrap();
 }
