@@ -215,7 +215,7 @@ fn require(api: Api, object: &Object<'_>) -> Result<(), Refusal> {
             Err(invalid("`input` is required and must not be empty"))
         }
         Api::Responses if object.get("input").is_none() => Err(invalid("`input` is required")),
-        Api::Messages if !object.get("max_tokens").and_then(shape::whole).is_some_and(|n| n > 0) => {
+        Api::Messages if object.get("max_tokens").and_then(shape::whole).is_none_or(|n| n <= 0) => {
             Err(invalid("`max_tokens` is required and must be positive"))
         }
         _ => Ok(()),

@@ -125,6 +125,8 @@ enum Place {
     Part,
     /// A picture, sound or file: a string, a list, or an object around it.
     Image,
+    /// A part's `source`: around a picture if it is an object, a citation if it is a text.
+    Source,
     /// The list of tools.
     Tools,
     /// One tool.
@@ -155,9 +157,9 @@ impl Place {
         match self {
             Self::Message | Self::Part if is("content") || is("output") => Self::Content,
             Self::Message if is("images") => Self::Image,
-            Self::Part if is("image_url") || is("source") || is("input_audio") || is("file_data") => {
-                Self::Image
-            }
+            Self::Part if is("image_url") || is("input_audio") || is("file_data") => Self::Image,
+            Self::Part if is("source") => Self::Source,
+            Self::Source => Self::Image,
             Self::Tool if is("type") => Self::ToolType,
             Self::Ignored | Self::Image => self,
             _ => Self::Text,
