@@ -34,6 +34,18 @@ impl Tasks {
         spawn_untracked(self.tracker.track_future(task))
     }
 
+    /// Runs `task` on the current runtime until it ends or [`Tasks::stopping`] is cancelled. Nobody waits for it: for
+    /// work that has no end of its own, and that a draining process still needs.
+    ///
+    /// # Panics
+    /// Outside a Tokio runtime.
+    pub fn spawn_background(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let stopping = self.stopping.clone();
+        drop(spawn_untracked(async move {
+            stopping.run_until_cancelled(task).await;
+        }));
+    }
+
     /// Cancelled when the process should finish what it has and take nothing new.
     pub fn draining(&self) -> &CancellationToken {
         &self.draining
@@ -141,6 +153,20 @@ mod tests {
         let tasks = Tasks::new();
         tasks.stop();
         assert!(tasks.draining().is_cancelled() && tasks.stopping().is_cancelled());
+    }
+
+    #[tokio::test]
+    async fn background_work_ends_with_the_process_and_is_not_waited_for() {
+        let tasks = Tasks::new();
+        let (held, dropped) = tokio::sync::oneshot::channel::<()>();
+        tasks.spawn_background(async move {
+            let _held = held;
+            std::future::pending::<()>().await;
+        });
+        tasks.drain();
+        tasks.finished().await;
+        tasks.stop();
+        assert!(dropped.await.is_err());
     }
 
     #[tokio::test]

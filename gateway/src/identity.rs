@@ -1,4 +1,22 @@
 //! Who is calling, and what they may: principals, rights, and the credentials that prove them.
+//!
+//! `identify` is the step of the journey. A token goes through `jwt`, which reads by `strict`, with a `jwk` that
+//! `jwks` keeps fresh through `fetch`; an API key through `api_keys`. `roles` turns who it is into what they may,
+//! asking `userinfo` where an e-mail address decides; `memory` spares both for callers seen before.
+
+mod strict;
+pub mod jwk;
+pub mod jwt;
+mod fetch;
+pub mod jwks;
+pub mod api_keys;
+mod userinfo;
+pub mod roles;
+mod memory;
+pub mod identify;
+pub mod keys_command;
+#[cfg(test)]
+mod testing;
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,6 +24,10 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::ollama::names::{ModelName, ModelPattern};
+
+pub use crate::request::authenticate::Credential;
+pub use identify::{Identity, IdentityError};
+pub use keys_command::KeysCommand;
 
 /// Who is charged, limited and remembered: issuer and subject, never a name or an address that may be reassigned.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
