@@ -64,13 +64,35 @@ pub(super) async fn openai(app: &App, asked: &Asked) -> Result<Response<Body>, R
     let ran = run(app, asked, &fields, &inputs).await?;
     let entry = |(index, input): (usize, &&str)| {
         let numbers = vector(&ran.model, input);
-        let embedding: Value = if in_base64 { packed(&numbers).into() } else { json!(numbers) };
-        json!({"object": "embedding", "embedding": embedding, "index": index})
+        let embedding = if in_base64 { Vector::Packed(packed(&numbers)) } else { Vector::Plain(numbers) };
+        Entry { object: "embedding", embedding, index }
     };
-    let data: Vec<Value> = inputs.iter().enumerate().map(entry).collect();
+    let data = inputs.iter().enumerate().map(entry).collect();
     let tokens = ran.finish.prompt_tokens;
     let usage = json!({"prompt_tokens": tokens, "total_tokens": tokens});
-    Ok(converted(&json!({"object": "list", "data": data, "model": name, "usage": usage})))
+    Ok(converted(&List { object: "list", data, model: name, usage }))
+}
+
+#[derive(Serialize)]
+struct List<'a> {
+    object: &'static str,
+    data: Vec<Entry>,
+    model: &'a str,
+    usage: Value,
+}
+
+#[derive(Serialize)]
+struct Entry {
+    object: &'static str,
+    embedding: Vector,
+    index: usize,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Vector {
+    Plain(Vec<f32>),
+    Packed(String),
 }
 
 struct Ran {

@@ -143,11 +143,15 @@ pub(super) fn show(app: &App, asked: &Asked) -> Result<Response<Body>, Refusal> 
     let tensor = |layer: usize| json!({"name": format!("blk.{layer}.attn_k.weight"), "type": "F16", "shape": [128, 64]});
     let capabilities = if model.kind == Kind::Chat { vec!["tools", "completion"] } else { vec!["embedding"] };
     let tensors: Vec<Value> = (0..16).map(tensor).collect();
-    let answer = json!({
+    let mut answer = json!({
         "modelfile": modelfile, "template": "{{ .Prompt }}", "details": Details::short(),
         "model_info": model_info(&model), "tensors": tensors, "capabilities": capabilities,
         "modified_at": model.modified_at.to_string(),
     });
+    let system = fields.text("system")?;
+    if !system.is_empty() {
+        answer["system"] = system.into();
+    }
     Ok(native(&answer))
 }
 

@@ -1,0 +1,5 @@
+//! What the stand-ins promise to the tests that lean on them.
+
+mod raw;
+mod recordings;
+mod shape;
