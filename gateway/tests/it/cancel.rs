@@ -29,7 +29,8 @@ enum Stage {
 const FAMILIES: [&str; 3] = ["/api/chat", "/v1/chat/completions", "/v1/messages"];
 
 fn body(path: &str) -> Value {
-    let mut body = json!({ "model": CHAT, "messages": [{ "role": "user", "content": "hi" }], "stream": true });
+    let mut body =
+        json!({ "model": CHAT, "messages": [{ "role": "user", "content": "hi" }], "stream": true });
     if path == "/v1/messages" {
         body["max_tokens"] = json!(1000);
     }
@@ -52,7 +53,8 @@ async fn begin(gateway: &TestGateway, going: Going, path: &str) -> Box<dyn Send>
         }
         Going::ResetH2 => {
             let mut h2 = gateway.h2().await;
-            let head = http::Request::post(gateway.url(path)).header("authorization", format!("Bearer {token}"));
+            let head =
+                http::Request::post(gateway.url(path)).header("authorization", format!("Bearer {token}"));
             let (answer, mut send) = h2.send_request(head.body(()).unwrap(), false).unwrap();
             send.send_data(body(path).to_string().into(), true).unwrap();
             Box::new((answer, send)) // the connection itself lives in a task

@@ -11,7 +11,9 @@ async fn a_stream_passes_byte_for_byte() {
     let answer = gateway.post("/api/chat", &chat(true)).send().await.unwrap();
     assert_eq!(answer.status(), 200);
     assert_eq!(answer.headers()["content-type"], "application/x-ndjson");
-    assert!(answer.headers().contains_key("x-request-id") && answer.headers().contains_key("x-queue-wait-ms"));
+    assert!(
+        answer.headers().contains_key("x-request-id") && answer.headers().contains_key("x-queue-wait-ms")
+    );
     let text = answer.text().await.unwrap();
     let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
     assert_eq!(last["done"], true);

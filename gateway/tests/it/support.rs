@@ -41,7 +41,8 @@ pub async fn ollama() -> SimulatedOllama {
 
 /// The same with another chat model.
 pub async fn ollama_with(chat: Model) -> SimulatedOllama {
-    let builder = SimulatedOllama::builder().model(chat).model(Model::embedding(EMBED)).model(Model::chat(DENIED));
+    let builder =
+        SimulatedOllama::builder().model(chat).model(Model::embedding(EMBED)).model(Model::chat(DENIED));
     builder.parallel(2).start().await.unwrap()
 }
 
