@@ -92,11 +92,12 @@ impl Means {
     }
 
     fn demand(&self, ask: &Ask, caller: &Caller) -> Demand {
+        let rates = self.pace.of(&ask.model);
         Demand {
             model: ask.model.clone(),
             caller: caller.principal.clone(),
             priority: caller.rights.priority,
-            work: ask.work,
+            work: rates.work(ask.prompt_tokens, rates.expected_output(ask.output_tokens)),
             bytes: ask.body.len(),
             deadline: Instant::now() + self.max_wait,
         }
