@@ -313,6 +313,9 @@ fn a_key_of_another_name_or_algorithm_proves_nothing() {
     let token = Unverified::parse(&token).unwrap();
     let key = Key::from_jwk(&signer.jwk("k").to_string()).unwrap();
     assert!(token.payload(&key).is_ok());
+    // A good signature, but the header speaks of another algorithm.
+    let other = signer.sign(r#"{"alg":"EdDSA","kid":"k"}"#, "{}");
+    assert_eq!(Unverified::parse(&other).unwrap().payload(&key), Err("bad_signature"));
     let mut renamed = key;
     renamed.kid = "other".to_owned();
     assert_eq!(token.payload(&renamed), Err("bad_signature"));
