@@ -26,6 +26,8 @@ pub struct Stats {
     pub running: usize,
     /// Requests that wait for a slot of a loaded model now.
     pub waiting: usize,
+    /// Tokens written.
+    pub tokens: usize,
     /// Generations that came to their end, whatever it was.
     pub finished: usize,
     /// Requests whose client left while they waited, loaded or ran, and whose slot is free again.
