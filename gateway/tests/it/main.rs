@@ -4,3 +4,5 @@
 mod support;
 mod smoke;
 mod cancel;
+mod speak;
+mod framing;

@@ -309,6 +309,17 @@ impl Raw {
         }
     }
 
+    /// Reads this many bytes.
+    pub async fn exactly(&mut self, bytes: usize) -> String {
+        let missing = bytes.saturating_sub(self.read.len());
+        let held = self.read.len();
+        self.read.resize(held + missing, 0);
+        let read = timeout(PATIENCE, self.stream.read_exact(&mut self.read[held..])).await;
+        read.expect("bytes in time").expect("enough bytes");
+        let rest = self.read.split_off(bytes);
+        String::from_utf8(std::mem::replace(&mut self.read, rest)).unwrap()
+    }
+
     /// Reads to the end of the connection.
     pub async fn rest(&mut self) -> String {
         let mut rest = std::mem::take(&mut self.read);
