@@ -6,3 +6,6 @@ mod smoke;
 mod cancel;
 mod speak;
 mod framing;
+mod tls;
+mod early_refusal;
+mod slow_clients;
