@@ -4,4 +4,9 @@
 mod support;
 mod smoke;
 mod cancel;
+mod speak;
+mod framing;
+mod tls;
+mod early_refusal;
+mod slow_clients;
 mod wycheproof;
