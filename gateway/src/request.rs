@@ -216,7 +216,7 @@ impl Journey {
         let mut awaited: relay::Awaited = Box::pin(means.answer(ask, caller, hold));
         let patience = self.patience(stream, kind);
         let begun = timeout(patience, &mut awaited).await;
-        let mut passage = Passage { account, pass, reservation };
+        let mut passage = Passage { account, pass, reservation, serving: None };
         let (pace, rules) = (self.shared.pace.clone(), self.shared.rules);
         let (mut response, relay) = match begun {
             Ok(Ok(begun)) => {
