@@ -9,4 +9,5 @@ mod framing;
 mod tls;
 mod early_refusal;
 mod slow_clients;
+mod hostile;
 mod wycheproof;
