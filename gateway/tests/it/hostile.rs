@@ -6,3 +6,4 @@ mod malformed_streams;
 mod malformed_frames;
 mod floods;
 mod windows;
+mod desync;

@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::frames::*;
+use super::siege::asked;
 use crate::support::{PATIENCE, TestGateway, chat, ollama};
 
 #[rustfmt::skip]
@@ -58,7 +59,7 @@ async fn end_their_connection_or_stream() {
     let gateway = TestGateway::in_front_of(&ollama).await.start().await;
     let head = block(&fields_of_post("/api/chat", &gateway.token()));
     let body = chat(false).to_string();
-    let before = ollama.requests().len();
+    let before = asked(&ollama).len();
     for (case, bytes) in faults(&head) {
         let rest = [frame(DATA, END_STREAM, 1, body.as_bytes())].into_iter();
         let peer = Peer::connect(&gateway, &[]).await;
@@ -67,7 +68,7 @@ async fn end_their_connection_or_stream() {
         assert!(refused, "{case}: {told:?}");
         assert_eq!(told.answers, 0, "{case}: {told:?}");
     }
-    assert_eq!(ollama.requests().len(), before, "{:?}", ollama.requests().last());
+    assert_eq!(asked(&ollama).len(), before, "{:?}", asked(&ollama).last());
 }
 
 #[tokio::test]

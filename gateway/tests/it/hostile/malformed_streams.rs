@@ -4,6 +4,7 @@
 use tokio::time::timeout;
 
 use super::frames::*;
+use super::siege::asked;
 use crate::support::{PATIENCE, TestGateway, chat, ollama};
 
 /// How a stream or its connection ended.
@@ -149,7 +150,7 @@ async fn never_reach_ollama() {
     let good = Good(fields.iter().map(|(name, value)| field(name, value)).collect());
     let body = frame(DATA, END_STREAM, 1, chat(false).to_string().as_bytes());
     let whole = |fields: &Fields| [frame(HEADERS, END_HEADERS, 1, &block(fields)), body.clone()].concat();
-    let before = ollama.requests().len();
+    let before = asked(&ollama).len();
     for (case, fields) in [pseudo_fields(&good), regular_fields(&good)].concat() {
         let ended = say(&gateway, &whole(&fields)).await;
         assert!(
@@ -157,7 +158,7 @@ async fn never_reach_ollama() {
             "{case}: {ended:?}"
         );
     }
-    assert_eq!(ollama.requests().len(), before, "{:?}", ollama.requests().last());
+    assert_eq!(asked(&ollama).len(), before, "{:?}", asked(&ollama).last());
     for (case, fields) in [
         ("as it is", good.0.clone()),
         ("te: trailers", good.with("te", "trailers")),
@@ -169,7 +170,7 @@ async fn never_reach_ollama() {
         ("the right length", good.with("content-length", chat(false).to_string().len().to_string())),
     ] {
         assert_eq!(say(&gateway, &whole(&fields)).await, Ended::Status(200), "{case}");
-        assert_eq!(ollama.requests().pop().unwrap().target, "/api/chat", "{case}");
+        assert_eq!(asked(&ollama).pop().unwrap().target, "/api/chat", "{case}");
     }
 }
 
@@ -187,7 +188,7 @@ async fn bodies_and_trailers_are_held_to_the_rules_too() {
     let open = frame(HEADERS, END_HEADERS, 1, &block(&fields_of_post("/api/chat", &token)));
     let data = frame(DATA, 0, 1, body.as_bytes());
     let trailers = |fields: &[(&str, &str)]| frame(HEADERS, END_HEADERS | END_STREAM, 1, &block(fields));
-    let before = ollama.requests().len();
+    let before = asked(&ollama).len();
     for (case, bytes) in [
         (
             "a body shorter than its length",
@@ -215,12 +216,12 @@ async fn bodies_and_trailers_are_held_to_the_rules_too() {
             "{case}: {ended:?}"
         );
     }
-    assert_eq!(ollama.requests().len(), before, "{:?}", ollama.requests().last());
+    assert_eq!(asked(&ollama).len(), before, "{:?}", asked(&ollama).last());
     // h2 drops pseudo fields of trailers unseen; like all trailers, they mean nothing and go nowhere.
     for more in [("x-checksum", "1"), ("authorization", "x"), (":path", "/api/tags")] {
         let bytes = [open.clone(), data.clone(), trailers(&[more])].concat();
         assert_eq!(say(&gateway, &bytes).await, Ended::Status(200), "{more:?}");
-        let seen = ollama.requests().pop().unwrap();
+        let seen = asked(&ollama).pop().unwrap();
         assert_eq!((seen.target.as_str(), seen.headers.len()), ("/api/chat", 3), "{seen:?}");
     }
 }

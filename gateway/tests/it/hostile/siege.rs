@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use demo::ollama::SimulatedOllama;
+use demo::ollama::{Seen, SimulatedOllama};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::speak::over_h2;
@@ -105,4 +105,9 @@ impl Siege {
 pub fn resident() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
     statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+}
+
+/// What Ollama was asked that a client could have caused: what the gateway looks up by itself it asks with `GET`.
+pub fn asked(ollama: &SimulatedOllama) -> Vec<Seen> {
+    ollama.requests().into_iter().filter(|seen| seen.method != "GET").collect()
 }
