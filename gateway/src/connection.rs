@@ -5,5 +5,6 @@ pub mod accept;
 pub mod socket;
 pub mod handshake;
 pub mod serve;
+mod request_line;
 pub mod clock;
 pub mod linger;

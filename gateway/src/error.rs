@@ -21,6 +21,10 @@ pub enum Refusal {
     /// 400: the request is malformed, ambiguous, or asks for what cannot be.
     #[error("{0}")]
     Invalid(String),
+    /// 400, and the connection ends: two parsers could disagree about this request, and so about where the next one
+    /// begins.
+    #[error("{0}")]
+    Ambiguous(&'static str),
     /// 401: no credential, two, or one that does not hold. The text never says which check failed.
     #[error("a valid token or API key is needed: send `Authorization: Bearer <token>` or `x-api-key: <key>`")]
     Unauthenticated(&'static str),
@@ -38,6 +42,9 @@ pub enum Refusal {
     /// 405: the route exists for other methods, which `Allow` lists.
     #[error("this route answers {0} only")]
     Method(&'static str),
+    /// 405, and the connection ends: CONNECT and TRACE, on whatever path.
+    #[error("this gateway answers {METHODS} only")]
+    NoSuchMethod,
     /// 408: the client sent its body too slowly.
     #[error("the request body arrived too slowly; send it again on a better connection")]
     BodyTooSlow,
@@ -115,6 +122,9 @@ const fn look(
     Look { status, openai, code, anthropic, label }
 }
 
+/// Every method that some route answers.
+const METHODS: &str = "GET, HEAD, POST, DELETE";
+
 const BAD: &str = "invalid_request_error";
 
 impl Refusal {
@@ -122,6 +132,7 @@ impl Refusal {
         use StatusCode as S;
         match self {
             Self::Invalid(_) => look(S::BAD_REQUEST, BAD, None, BAD, "invalid"),
+            Self::Ambiguous(_) => look(S::BAD_REQUEST, BAD, None, BAD, "ambiguous"),
             Self::Unauthenticated(reason) => look(
                 S::UNAUTHORIZED,
                 "authentication_error",
@@ -138,7 +149,9 @@ impl Refusal {
             Self::NoModel(_) => {
                 look(S::NOT_FOUND, "not_found_error", Some("model_not_found"), "not_found_error", "no_model")
             }
-            Self::Method(_) => look(S::METHOD_NOT_ALLOWED, BAD, Some("method_not_allowed"), BAD, "method"),
+            Self::Method(_) | Self::NoSuchMethod => {
+                look(S::METHOD_NOT_ALLOWED, BAD, Some("method_not_allowed"), BAD, "method")
+            }
             Self::BodyTooSlow => look(
                 S::REQUEST_TIMEOUT,
                 "timeout_error",
@@ -238,7 +251,11 @@ impl Refusal {
             Self::Method(allow) => {
                 headers.insert(ALLOW, HeaderValue::from_static(allow));
             }
-            Self::BodyTooSlow | Self::BodyTooLarge(_) => {
+            Self::NoSuchMethod => {
+                headers.insert(ALLOW, HeaderValue::from_static(METHODS));
+                headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Self::Ambiguous(_) | Self::BodyTooSlow | Self::BodyTooLarge(_) => {
                 headers.insert(CONNECTION, HeaderValue::from_static("close"));
             }
             _ => {}

@@ -18,9 +18,10 @@ pub mod account;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Request, Response, Version};
+use http::{HeaderName, HeaderValue, Method, Request, Response, Version};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
@@ -76,13 +77,14 @@ impl Journey {
         let id = wellformed::request_id(&head);
         let verdict = self.shared.cors.judge(&head.method, &head.headers);
         let mut account = Account::open(id.clone(), self.shared.books.clone());
-        let answer = match &verdict {
-            Ok(Verdict::Preflight(_)) => {
+        let answer = match (self.sound(&head, connection), &verdict) {
+            (Err(refusal), _) => Err((refusal, account)),
+            (Ok(_), Err(refusal)) => Err((refusal.clone(), account)),
+            (Ok(_), Ok(Verdict::Preflight(_))) => {
                 (account.status, account.outcome) = (204, Outcome::Answered);
                 Ok(self.shared.cors.preflight())
             }
-            Ok(_) => self.travel(&head, body, connection, account).await,
-            Err(refusal) => Err((refusal.clone(), account)),
+            (Ok(host), Ok(_)) => self.travel(&head, &host, body, connection, account).await,
         };
         let mut response = answer.unwrap_or_else(|(refusal, mut account)| {
             account.refused(&refusal);
@@ -93,22 +95,30 @@ impl Journey {
         response
     }
 
+    /// The host of a head that can be read in one way only.
+    fn sound(&self, head: &Parts, connection: &Connection) -> Result<String, Refusal> {
+        if connection.clock.had_fragment(head) {
+            return Err(Refusal::Ambiguous("a request target has no fragment"));
+        }
+        wellformed::check(head, &self.shared.config.limits)
+    }
+
     /// The journey itself.
     async fn travel(
         &self,
         head: &Parts,
+        host: &str,
         body: Incoming,
         connection: &Arc<Connection>,
         mut account: Account,
     ) -> Result<Response<Body>, (Refusal, Account)> {
         let result: Result<_, Refusal> = async {
-            let host = wellformed::check(head, &self.shared.config.limits)?;
             let route = Route::of(&head.method, head.uri.path())?; // what is not listed does not exist
             account.route = Some(route);
             if route.permission == Permission::Probe {
                 return Ok(Travelled::Here(self.local(route, head, None)?)); // the load balancer asks by address
             }
-            self.admit(head, &host, connection)?;
+            self.admit(head, host, connection)?;
             if route.permission == Permission::Anyone {
                 return Ok(Travelled::Here(self.local(route, head, None)?));
             }
@@ -275,6 +285,11 @@ impl Journey {
 
     /// What every answer carries.
     fn finish(&self, response: &mut Response<Body>, head: &Parts, id: &str) {
+        if head.method == Method::HEAD {
+            // hyper cuts the body on HTTP/1.1 only, and the length is that of a GET.
+            let whole = std::mem::replace(response.body_mut(), Body::full(""));
+            response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(whole.size_hint().lower()));
+        }
         let headers = response.headers_mut();
         if let Ok(id) = HeaderValue::from_str(id) {
             headers.insert(REQUEST_ID, id);

@@ -10,9 +10,11 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use http::request::Parts;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 
+use super::request_line::RequestLine;
 use crate::config::settings::Limits;
 
 /// Something that time may end. Looked at about once a second.
@@ -67,6 +69,8 @@ pub struct ConnectionClock {
     header: Duration,
     idle: Duration,
     over: Notify,
+    /// The last request line that had a `#`, up to it.
+    cut_line: Mutex<Option<Vec<u8>>>,
 }
 
 impl ConnectionClock {
@@ -81,6 +85,7 @@ impl ConnectionClock {
             header: limits.header_seconds,
             idle: limits.idle_seconds,
             over: Notify::new(),
+            cut_line: Mutex::default(),
         });
         let watched: Weak<dyn Timed> = Arc::downgrade(&(clock.clone() as Arc<dyn Timed>));
         sweeper.watch(watched);
@@ -113,10 +118,19 @@ impl ConnectionClock {
         self.open.load(Relaxed) == 0
     }
 
-    fn bytes_came(&self) {
-        if self.is_idle() && !self.in_head.swap(true, Relaxed) {
+    /// Notes that bytes came; true where they begin a head.
+    fn bytes_came(&self) -> bool {
+        let begins = self.is_idle() && !self.in_head.swap(true, Relaxed);
+        if begins {
             self.mark();
         }
+        begins
+    }
+
+    /// Did the line of this request have a fragment, which hyper has dropped?
+    pub fn had_fragment(&self, head: &Parts) -> bool {
+        let line = self.cut_line.lock().unwrap_or_else(PoisonError::into_inner).take();
+        line.is_some_and(|line| line == format!("{} {}", head.method, head.uri).as_bytes())
     }
 }
 
@@ -147,12 +161,13 @@ impl Drop for Serving {
 pub struct Clocked<S> {
     stream: S,
     clock: Arc<ConnectionClock>,
+    line: RequestLine,
 }
 
 impl<S> Clocked<S> {
     /// Wraps a decrypted stream.
     pub fn new(stream: S, clock: Arc<ConnectionClock>) -> Self {
-        Self { stream, clock }
+        Self { stream, clock, line: RequestLine::default() }
     }
 }
 
@@ -162,10 +177,17 @@ impl<S: AsyncRead + Unpin> AsyncRead for Clocked<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
         let before = buf.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if buf.filled().len() > before {
-            self.clock.bytes_came();
+        let polled = Pin::new(&mut this.stream).poll_read(cx, buf);
+        let came = &buf.filled()[before..];
+        if !came.is_empty() {
+            if this.clock.bytes_came() {
+                this.line.begin();
+            }
+            if let Some(line) = this.line.read(came) {
+                *this.clock.cut_line.lock().unwrap_or_else(PoisonError::into_inner) = Some(line);
+            }
         }
         polled
     }

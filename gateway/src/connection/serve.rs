@@ -100,7 +100,7 @@ impl Server {
                     biased;
                     served = poll_fn(|cx| conn.poll_without_shutdown(cx)) => break served,
                     () = &mut gone => return,
-                    () = &mut over => return,
+                    () = &mut over => break Ok(()), // with a proper goodbye: silence is no attack on TLS
                     () = &mut drained, if !closing => {
                         closing = true;
                         std::pin::Pin::new(&mut conn).graceful_shutdown();

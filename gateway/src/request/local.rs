@@ -2,7 +2,7 @@
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::request::Parts;
-use http::{HeaderValue, Method, Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ impl Journey {
         rights: Option<&Rights>,
     ) -> Result<Response<Body>, Refusal> {
         let rights = || rights.ok_or(Refusal::Bug);
-        let mut response = match route.action {
+        Ok(match route.action {
             Action::Root => text(StatusCode::OK, "Ollama is running"),
             Action::Health => text(StatusCode::OK, "ok"),
             Action::Ready if self.shared.is_ready() => text(StatusCode::OK, "ready"),
@@ -40,11 +40,7 @@ impl Journey {
             }
             Action::OpenAiModel => json(&self.openai_model(route, head, rights()?)?),
             Action::Ask(_) => return Err(Refusal::Bug),
-        };
-        if head.method == Method::HEAD {
-            *response.body_mut() = Body::full("");
-        }
-        Ok(response)
+        })
     }
 
     /// The version of Ollama behind us; numeric, since Open WebUI splits it into integers.

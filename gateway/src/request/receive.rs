@@ -29,7 +29,8 @@ pub async fn receive(
     limits: &Limits,
     bodies: &Arc<Bodies>,
 ) -> Result<(Bytes, BodyHold), Refusal> {
-    if let Some(encoding) = headers.get(CONTENT_ENCODING).filter(|value| *value != "identity") {
+    let encoded = |value: &&HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if let Some(encoding) = headers.get_all(CONTENT_ENCODING).iter().find(encoded) {
         let shown = encoding.to_str().unwrap_or("?").chars().take(20).collect();
         return Err(Refusal::Encoding(shown));
     }

@@ -125,12 +125,11 @@ impl Route {
     /// Finds the row for a method and a raw path (no query).
     ///
     /// # Errors
-    /// 400 for an unclean path, 404 for one that is not listed, 405 for a listed one by another method.
+    /// 400 for an unclean path (which ends the connection), 404 for one that is not listed, 405 for a listed one by another method.
     pub fn of(method: &Method, path: &str) -> Result<&'static Self, Refusal> {
         if !is_clean(path) {
-            return Err(Refusal::Invalid(
-                "the path may only hold plain letters, digits and single slashes, as in the documented routes"
-                    .to_owned(),
+            return Err(Refusal::Ambiguous(
+                "the path may only hold plain letters, digits and single slashes, as in the documented routes",
             ));
         }
         let route = ROUTES.iter().find(|route| route.matches(path)).ok_or(Refusal::NoRoute)?;

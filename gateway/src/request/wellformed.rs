@@ -4,10 +4,12 @@
 //! on HTTP/2 any number of fields. None of that ever goes upstream (we send a head of our own), but a request that
 //! two parsers may read differently is refused before anything else looks at it.
 
+use std::net::Ipv6Addr;
+
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderName, Version};
+use http::{HeaderName, Method, Version};
 
 use crate::config::settings::Limits;
 use crate::error::Refusal;
@@ -15,60 +17,69 @@ use crate::error::Refusal;
 /// Checks version, target, framing fields and `Host`; returns the host the client asked for, without port.
 ///
 /// # Errors
-/// 400, 414 or 431, before any other step.
+/// 400 and 405, both of which end the connection, 414 or 431, before any other step.
 pub fn check(head: &Parts, limits: &Limits) -> Result<String, Refusal> {
-    let invalid = |sentence: &str| Err(Refusal::Invalid(sentence.to_owned()));
-    let uri = &head.uri;
-    let target = uri.path_and_query().map_or(0, |target| target.as_str().len());
+    let target = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
     if target > limits.uri_bytes {
         return Err(Refusal::UriTooLong(limits.uri_bytes));
     }
     if head.headers.len() > limits.headers {
         return Err(Refusal::HeadersTooLarge);
     }
+    if matches!(head.method, Method::CONNECT | Method::TRACE) {
+        return Err(Refusal::NoSuchMethod);
+    }
     if !matches!(head.version, Version::HTTP_11 | Version::HTTP_2) {
-        return invalid("HTTP/1.1 or HTTP/2 is needed");
+        return Err(Refusal::Ambiguous("HTTP/1.1 or HTTP/2 is needed"));
     }
     if head.headers.contains_key(UPGRADE) {
-        return invalid("this gateway does not switch protocols");
+        return Err(Refusal::Ambiguous("this gateway does not switch protocols"));
     }
-    let codings: Vec<_> = head.headers.get_all(TRANSFER_ENCODING).iter().collect();
-    let chunked = matches!(codings[..], [one] if one.as_bytes().eq_ignore_ascii_case(b"chunked"));
-    if !(codings.is_empty() || chunked) {
-        return invalid("the only transfer coding taken is `chunked`, once");
+    let mut codings = head.headers.get_all(TRANSFER_ENCODING).iter();
+    if let Some(coding) = codings.next() {
+        if !coding.as_bytes().eq_ignore_ascii_case(b"chunked") || codings.next().is_some() {
+            return Err(Refusal::Ambiguous("the only transfer coding taken is `chunked`, once"));
+        }
+        if head.headers.contains_key(CONTENT_LENGTH) {
+            return Err(Refusal::Ambiguous("a request has a Content-Length or is chunked, not both"));
+        }
     }
-    if chunked && head.headers.contains_key(CONTENT_LENGTH) {
-        return invalid("a request has a Content-Length or is chunked, not both");
-    }
-    host(head).ok_or_else(|| Refusal::Invalid("exactly one well-formed Host is needed".to_owned()))
+    host(head).ok_or(Refusal::Ambiguous("exactly one well-formed Host is needed"))
 }
 
 /// The one host of the request: HTTP/1.1 `Host`, HTTP/2 `:authority` (a `Host` beside it must agree).
 fn host(head: &Parts) -> Option<String> {
     let mut fields = head.headers.get_all(HOST).iter();
     let (first, second) = (fields.next(), fields.next());
-    if second.is_some() {
+    if second.is_some() || !matches!(head.uri.scheme_str(), None | Some("http" | "https")) {
         return None;
     }
     let field = match first {
-        Some(value) => Some(authority(value.to_str().ok()?)?),
+        Some(value) => Some(value.to_str().ok()?),
         None => None,
     };
-    let target = match head.uri.authority() {
-        Some(target) => Some(authority(target.as_str())?),
-        None => None,
-    };
-    match (field, target) {
-        (Some(field), Some(target)) if field != target => None,
+    match (field, head.uri.authority().map(Authority::as_str)) {
+        (Some(field), Some(target)) if !field.eq_ignore_ascii_case(target) => None,
         (None, Some(_)) if head.version == Version::HTTP_11 => None,
-        (field, target) => target.or(field).map(|authority| authority.host().to_ascii_lowercase()),
+        (field, target) => host_of(target.or(field)?),
     }
 }
 
-fn authority(text: &str) -> Option<Authority> {
-    let authority: Authority = text.parse().ok()?;
-    let plain = !text.contains('@') && !authority.host().is_empty();
-    plain.then_some(authority)
+/// The host of `host[:port]`, in lower case: a name of letters, digits, dots, hyphens and underscores, or an address
+/// (IPv6 in brackets). Nothing that a reader could end earlier or unfold: no user, no escape, no list.
+fn host_of(text: &str) -> Option<String> {
+    let end = if text.starts_with('[') { text.find(']')? + 1 } else { text.find(':').unwrap_or(text.len()) };
+    let (host, port) = text.split_at(end);
+    let named = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
+    let plain = match host.strip_prefix('[') {
+        Some(address) => address.strip_suffix(']')?.parse::<Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && host.bytes().all(named),
+    };
+    let port = match port.strip_prefix(':') {
+        Some(digits) => digits.bytes().all(|b| b.is_ascii_digit()) && digits.parse::<u16>().is_ok(),
+        None => port.is_empty(),
+    };
+    (plain && port).then(|| host.to_ascii_lowercase())
 }
 
 /// The client's request id, where it is one we would make ourselves, else a new one.
@@ -114,6 +125,17 @@ mod tests {
             &[("host", "")],
             &[("host", "a b")],
             &[("host", "user@a")],
+            &[("host", "a/b")],
+            &[("host", "a,b")],
+            &[("host", "a%62")],
+            &[("host", "a:http")],
+            &[("host", "a:+1")],
+            &[("host", "a:70000")],
+            &[("host", "a:1:2")],
+            &[("host", ":1")],
+            &[("host", "[::1")],
+            &[("host", "[a]")],
+            &[("host", "[::1]x")],
             &[("host", "a"), ("transfer-encoding", "gzip, chunked")],
             &[("host", "a"), ("transfer-encoding", "identity")],
             &[("host", "a"), ("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")],

@@ -2,6 +2,11 @@
 //! real one. One file, one promise.
 
 mod support;
-mod smoke;
 mod cancel;
+mod early_refusal;
+mod framing;
+mod slow_clients;
+mod smoke;
+mod speak;
+mod tls;
 mod wycheproof;

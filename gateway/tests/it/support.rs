@@ -49,6 +49,7 @@ pub async fn ollama_with(chat: Model) -> SimulatedOllama {
 /// A gateway to be started.
 pub struct Builder {
     config: Config,
+    self_signed: bool,
     issuer: Issuer,
 }
 
@@ -56,6 +57,12 @@ impl Builder {
     /// Changes any setting.
     pub fn config(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(&mut self.config);
+        self
+    }
+
+    /// Leaves `[tls]` out.
+    pub fn self_signed(mut self) -> Self {
+        self.self_signed = true;
         self
     }
 
@@ -71,7 +78,7 @@ impl Builder {
         let dir = TempDir::new().unwrap();
         let ca = Authority::new(&dir);
         let mut config = self.config;
-        config.tls = Some(ca.files.clone());
+        config.tls = (!self.self_signed).then(|| ca.files.clone());
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&dir.path().join("fleet.db")).unwrap());
         let tasks = Tasks::new();
         let gateway = Gateway::new(config, store.clone(), tasks.clone()).unwrap();
@@ -180,7 +187,7 @@ impl TestGateway {
             .collect();
         config.drain.accept_for_seconds = Duration::from_millis(200);
         config.drain.deadline_seconds = Duration::from_secs(5);
-        Builder { config, issuer }
+        Builder { config, self_signed: false, issuer }
     }
 
     /// Waits until `/readyz` says so.
@@ -307,6 +314,17 @@ impl Raw {
             assert!(n > 0, "the connection ended before {mark:?}: {:?}", String::from_utf8_lossy(&self.read));
             self.read.extend_from_slice(&piece[..n]);
         }
+    }
+
+    /// Reads this many bytes.
+    pub async fn exactly(&mut self, bytes: usize) -> String {
+        let missing = bytes.saturating_sub(self.read.len());
+        let held = self.read.len();
+        self.read.resize(held + missing, 0);
+        let read = timeout(PATIENCE, self.stream.read_exact(&mut self.read[held..])).await;
+        read.expect("bytes in time").expect("enough bytes");
+        let rest = self.read.split_off(bytes);
+        String::from_utf8(std::mem::replace(&mut self.read, rest)).unwrap()
     }
 
     /// Reads to the end of the connection.
