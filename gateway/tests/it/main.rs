@@ -9,3 +9,7 @@ mod framing;
 mod tls;
 mod early_refusal;
 mod slow_clients;
+mod routes;
+mod lists;
+mod origins;
+mod networks;
