@@ -5,8 +5,6 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "all of this is tests, also what stands outside a test function"
-)]
 
 mod support;
 mod accounts;
@@ -15,15 +13,23 @@ mod apis;
 mod broken_streams;
 mod canary;
 mod cancel;
+mod configuration;
+mod credentials;
 mod draining;
 mod early_refusal;
+mod errors;
 mod fairness;
 mod framing;
 mod keepalive;
+mod lists;
 mod loads;
+mod networks;
+mod origins;
 mod outages;
 mod queueing;
+mod rate;
 mod readiness;
+mod routes;
 mod slow_clients;
 mod smoke;
 mod speak;

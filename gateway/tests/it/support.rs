@@ -130,6 +130,7 @@ impl Authority {
 pub struct TestGateway {
     pub port: u16,
     pub ca: Authority,
+    #[allow(dead_code, reason = "kept: the files are deleted with it")]
     pub dir: TempDir,
     pub issuer: Issuer,
     pub gateway: Gateway,
