@@ -27,10 +27,10 @@ export const ofOllama = (token = USER, host = URL) => new Ollama({ host, headers
 export const ofOpenAI = (apiKey = USER, url = URL, more = {}) =>
   new OpenAI({ apiKey, baseURL: `${url}/v1`, maxRetries: 0, ...more });
 
-/** The `@anthropic-ai/sdk` client, whose `apiKey` goes as a Bearer token since its version 1. */
+/** The `@anthropic-ai/sdk` client; its `apiKey` goes as a Bearer token, where older ones sent `x-api-key`. */
 export const ofAnthropic = (apiKey = USER, baseURL = URL, more = {}) =>
   new Anthropic({ apiKey, baseURL, maxRetries: 0, ...more });
 
-/** The same as before that: `x-api-key` and no `Authorization`; without a token, neither. */
+/** The same as older ones are: `x-api-key` and no `Authorization`; without a token, neither. */
 export const byXApiKey = (token) =>
   ofAnthropic("unused", URL, { defaultHeaders: { Authorization: null, ...(token && { "X-Api-Key": token }) } });

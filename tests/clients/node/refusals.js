@@ -64,7 +64,8 @@ const OWN = [
     "AuthenticationError"],
 
   [OLLAMA, "pulling as a user", [], (c) => c.pull({ model: "tinyllama" }), 403, NO_PULL],
-  [OLLAMA, "pulling with progress as a user", [], (c) => all(c.pull({ model: "tinyllama", stream: true })), 403, NO_PULL],
+  [OLLAMA, "pulling with progress as a user", [], (c) => all(c.pull({ model: "tinyllama", stream: true })), 403,
+    NO_PULL],
   [OLLAMA, "deleting as a user", [], (c) => c.delete({ model: CHAT }), 403, NO_PULL],
   [OLLAMA, "unloading as a user", [], (c) => c.generate({ model: CHAT, prompt: "", keep_alive: 0 }), 403, NO_UNLOAD],
   [OPENAI, "asking the server to search", [],

@@ -1,4 +1,4 @@
-// Long waits: while one request holds the only slot, streams wait behind it, and no client sees the bytes in between.
+// Long waits: one request holds the only slot, streams wait behind it, and no client sees the bytes in between.
 import { equal, ok } from "node:assert/strict";
 import { ADMIN, CHAT, GREETING, PATIENT_URL, URL, ofAnthropic, ofOllama, ofOpenAI } from "./clients.js";
 import { all, promise } from "./promises.js";

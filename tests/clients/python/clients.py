@@ -38,13 +38,13 @@ def of_openai(token=USER, url=URL, retries=0):
 
 
 def of_anthropic(token=USER, url=URL, headers=None):
-    """The `anthropic` client, whose `api_key` goes as a Bearer token since its version 2."""
+    """The `anthropic` client; its `api_key` goes as a Bearer token, where older ones sent `x-api-key`."""
     client = anthropic.Anthropic
     return client(api_key=token, base_url=url, max_retries=0, http_client=http(), default_headers=headers)
 
 
 def by_x_api_key(token):
-    """The `anthropic` client as before its version 2: `x-api-key` and no `Authorization`; without a token, neither."""
+    """The `anthropic` client as older ones are: `x-api-key` and no `Authorization`; without a token, neither."""
     headers = {"Authorization": anthropic.Omit()} | ({"X-Api-Key": token} if token else {})
     return of_anthropic("unused", headers=headers)
 

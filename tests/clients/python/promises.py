@@ -1,5 +1,9 @@
 """Promises, each a sentence and a function, told as TAP: `ok - <sentence>` or `not ok - <sentence>: why`."""
 
+from pathlib import Path
+from traceback import extract_tb
+
+HERE = Path(__file__).parent
 _promises = []
 
 
@@ -29,12 +33,10 @@ def keep_all():
 
 def why(error):
     """The error in one line, with the line of the suite that it came from."""
-    trace, line = error.__traceback__, 0
-    while trace:
-        if "tests/clients" in trace.tb_frame.f_code.co_filename:
-            line = f"{trace.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    return f"{type(error).__name__} at {line}: {error}".replace("\n", " ")
+    frames = [frame for frame in extract_tb(error.__traceback__) if Path(frame.filename).parent == HERE]
+    told = [frame for frame in frames if frame.filename != __file__]
+    place = f"{Path(told[-1].filename).name}:{told[-1].lineno}" if told else "?"
+    return f"{type(error).__name__} at {place}: {error}".replace("\n", " ")
 
 
 def same(got, expected):

@@ -116,7 +116,7 @@ ROWS = [
     ("sending 33 MiB", of_openai(), lambda c: c.completions.create(model=CHAT, prompt=TOO_MUCH),
      openai.APIStatusError, 413, TOO_LARGE),
     ("sending 33 MiB", of_anthropic(), lambda c: message(c, content=TOO_MUCH),
-     anthropic.APIStatusError, 413, TOO_LARGE),
+     anthropic.ContentTooLargeError, 413, TOO_LARGE),
 
     ("over the requests per minute", of_ollama(LIMITED), ollama_chat, ollama.ResponseError, 429, TOO_MANY),
     ("over the requests per minute", of_openai(LIMITED), openai_chat, openai.RateLimitError, 429, TOO_MANY),
@@ -128,7 +128,7 @@ ROWS = [
     ("streaming while Ollama is away", of_ollama(url=LONELY_URL), ollama_stream,
      ollama.ResponseError, 503, NO_OLLAMA),
     ("while Ollama is away", of_openai(url=LONELY_URL), openai_chat, openai.InternalServerError, 503, NO_OLLAMA),
-    ("while Ollama is away", of_anthropic(url=LONELY_URL), message, anthropic.InternalServerError, 503, NO_OLLAMA),
+    ("while Ollama is away", of_anthropic(url=LONELY_URL), message, anthropic.ServiceUnavailableError, 503, NO_OLLAMA),
 ]
 
 

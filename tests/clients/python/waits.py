@@ -1,4 +1,4 @@
-"""Long waits: while one request holds the only slot, streams wait behind it, and no client sees the bytes in between."""
+"""Long waits: one request holds the only slot, streams wait behind it, and no client sees the bytes in between."""
 
 from concurrent.futures import ThreadPoolExecutor
 
