@@ -35,7 +35,7 @@ streams() {
 
 speaks() {
     local version
-    version=$(bash -c "$(curl_line) --silent --http$1 --output /dev/null --write-out '%{http_version}'")
+    version=$(bash -c "$(curl_line) --silent --max-time 1 --http$1 --output /dev/null --write-out '%{http_version}'")
     [ "$version" = "$1" ] || { echo "it was HTTP/$version" && return 1; }
     streams "--silent --http$1"
 }
