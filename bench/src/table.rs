@@ -23,6 +23,13 @@ struct Counts {
     lost: u64,
 }
 
+impl Counts {
+    /// Errors, short streams, lost cancels.
+    fn all(&self) -> [u64; 3] {
+        [self.faults.errors, self.faults.short, self.lost]
+    }
+}
+
 impl Results {
     /// Takes one run's sample.
     pub fn take(&mut self, scenario: Scenario, round: usize, proxy: Proxy, sample: Sample) {
@@ -43,7 +50,7 @@ impl Results {
 
     /// Errors, short streams and lost cancels of the gateway.
     pub fn failures(&self) -> u64 {
-        self.counts.get(&Proxy::Gateway).map_or(0, |c| c.faults.errors + c.faults.short + c.lost)
+        self.counts.get(&Proxy::Gateway).map_or(0, |counts| counts.all().iter().sum())
     }
 
     /// The median of a figure over all rounds.
@@ -97,14 +104,8 @@ impl Results {
 
     fn count_lines(&self) -> String {
         let mut text = String::new();
-        let picks: [(&str, fn(&Counts) -> u64); 3] = [
-            ("errors", |counts| counts.faults.errors),
-            ("short streams", |counts| counts.faults.short),
-            ("lost cancels", |counts| counts.lost),
-        ];
-        for (words, pick) in picks {
-            let count =
-                |proxy| self.counts.get(&proxy).map_or("–".to_owned(), |counts| pick(counts).to_string());
+        for (at, words) in ["errors", "short streams", "lost cancels"].iter().enumerate() {
+            let count = |proxy| self.counts.get(&proxy).map_or("–".to_owned(), |c| c.all()[at].to_string());
             let verdict = if count(Proxy::Gateway) == "0" { "goal" } else { "FAILED" };
             let _ = writeln!(
                 text,
