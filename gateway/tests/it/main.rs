@@ -5,6 +5,8 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    reason = "all of this is tests, also what stands outside a test function"
+)]
 
 mod support;
 mod accounts;
