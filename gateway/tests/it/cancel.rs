@@ -95,6 +95,9 @@ async fn check(stage: Stage, going: Going, path: &str) {
                 }
             };
             tokio::time::timeout(PATIENCE, queued).await.expect(&case);
+            if let Stage::Loading = stage {
+                ollama.wait_until(|stats| stats.model(CHAT).loads_started == 1).await.expect(&case);
+            }
         }
         Stage::Prefill | Stage::Decode => {
             ollama.wait_until(|stats| stats.running == 1).await.expect(&case);
