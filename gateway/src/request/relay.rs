@@ -329,7 +329,9 @@ impl State {
                 (Ok(More::End), Ok(())) => {
                     frames.finish(&mut out);
                     if !frames.is_complete() {
-                        return self.fail(out, &broke_off(true));
+                        let step = self.fail(out, &broke_off(true));
+                        self.free();
+                        return step;
                     }
                     let (seen, slot) = (frames.seen().clone(), slot.take());
                     self.settle(seen, slot);
@@ -383,6 +385,15 @@ impl State {
         passage.account.outcome = Outcome::Answered;
         passage.account.work = work;
         passage.account.seen = seen;
+    }
+
+    /// Ollama has ended the answer, so nothing of it runs there any more: its slot need not be held.
+    fn free(&mut self) {
+        if let Phase::Streaming { frames, slot, .. } = &mut self.phase
+            && let Some(slot) = slot.take()
+        {
+            slot.finish(frames.seen());
+        }
     }
 
     /// The stream breaks: what came, then an error in the family's form.

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use demo::ollama::SimulatedOllama;
 use fleet::shutdown::Tasks;
 use fleet::telemetry::{Capture, subscriber};
 use h2::RecvStream;
@@ -18,7 +19,7 @@ use tokio::time::timeout;
 use tracing::Dispatch;
 use tracing::subscriber::DefaultGuard;
 
-use crate::support::{CHAT, PATIENCE, TestGateway};
+use crate::support::{Builder, CHAT, PATIENCE, TestGateway};
 
 /// What a stream may say while it is silent, and how it ends.
 #[derive(Debug, Clone, Copy)]
@@ -153,6 +154,15 @@ pub fn metric(gateway: &TestGateway, name: &str) -> f64 {
     let text = gateway.metrics();
     let lines = text.lines().filter_map(|line| line.strip_prefix(name)?.trim().parse::<f64>().ok());
     lines.sum()
+}
+
+/// A gateway that takes its Ollama for a fast one: no wait is predicted, and a slot is not held long for a prompt that
+/// may still be read.
+pub async fn quick(ollama: &SimulatedOllama) -> Builder {
+    TestGateway::in_front_of(ollama).await.config(|config| {
+        let ollama = config.ollama.as_mut().unwrap();
+        (ollama.prefill_tokens_per_second, ollama.decode_tokens_per_second) = (1e6, 1e6);
+    })
 }
 
 /// Waits until the chat model has its places: behind a broken answer the gateway looks first what is left.

@@ -4,7 +4,7 @@
 use demo::ollama::Fault;
 use serde_json::Value;
 
-use crate::apis::{APIS, Api, assert_plain, h2_chunk, h2_post, metric, places};
+use crate::apis::{APIS, Api, assert_plain, h2_chunk, h2_post, metric, places, quick};
 use crate::support::{TestGateway, ollama};
 
 fn broken(gateway: &TestGateway, api: Api) -> f64 {
@@ -13,7 +13,7 @@ fn broken(gateway: &TestGateway, api: Api) -> f64 {
 
 async fn check_within(fault: Fault) {
     let ollama = ollama().await;
-    let gateway = TestGateway::in_front_of(&ollama).await.start().await;
+    let gateway = quick(&ollama).await.start().await;
     for api in APIS {
         ollama.fault_on(api.path, fault.clone());
         let answer = gateway.post(api.path, &api.body(true)).send().await.unwrap();
@@ -59,8 +59,8 @@ async fn when_the_connection_is_reset() {
 #[tokio::test]
 async fn what_came_is_kept_and_nothing_is_torn() {
     let ollama = ollama().await;
-    let gateway = TestGateway::in_front_of(&ollama).await.start().await;
-    for bytes in (400..900).step_by(37) {
+    let gateway = quick(&ollama).await.start().await;
+    for bytes in (400..900).step_by(73) {
         ollama.fault(Fault::CutAfterBytes(bytes));
         let text = gateway.post("/api/chat", &APIS[1].body(true)).send().await.unwrap().text().await.unwrap();
         let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -89,7 +89,7 @@ async fn before_the_first_byte_it_has_a_status() {
         (Fault::QueueFull, 503),
     ];
     let ollama = ollama().await;
-    let gateway = TestGateway::in_front_of(&ollama).await.start().await;
+    let gateway = quick(&ollama).await.start().await;
     for api in APIS {
         for (fault, status) in &cases {
             for stream in [true, false] {

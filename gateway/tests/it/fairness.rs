@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use demo::ollama::Model;
+use demo::ollama::{Model, SimulatedOllama};
 use serde_json::json;
 
 use crate::apis::{h2_wide, until};
@@ -16,6 +16,21 @@ const CALLERS: [(&str, usize, u64); 5] =
 fn jain(shares: &[f64]) -> f64 {
     let (sum, squares) = (shares.iter().sum::<f64>(), shares.iter().map(|x| x * x).sum::<f64>());
     sum * sum / (shares.len() as f64 * squares)
+}
+
+/// Tokens that each caller was let in with, until the first has been let in with all of theirs.
+fn while_all_wait(ollama: &SimulatedOllama) -> BTreeMap<String, u64> {
+    let mut served = BTreeMap::new();
+    for seen in ollama.inferences().iter().filter(|seen| seen.target == "/api/chat") {
+        let body = seen.json();
+        let who = body["messages"][0]["content"].as_str().unwrap().to_owned();
+        let sum = served.entry(who.clone()).or_insert(0);
+        *sum += body["options"]["num_predict"].as_u64().unwrap();
+        if CALLERS.iter().any(|(name, requests, tokens)| *name == who && *sum == *requests as u64 * tokens) {
+            break;
+        }
+    }
+    served
 }
 
 #[tokio::test]
@@ -45,23 +60,13 @@ async fn a_caller_who_asks_for_ten_times_as_much_is_served_as_much() {
     }
     until("all wait", || gateway.gateway.shared.queue.load().queued == answers.len() - 2).await;
     ollama.release_tokens();
-    let whole = CALLERS.iter().map(|(_, requests, _)| requests).sum::<usize>();
-    assert_eq!(answers.len(), whole);
-    let chats =
-        || ollama.inferences().into_iter().filter(|seen| seen.target == "/api/chat").collect::<Vec<_>>();
-    until("all are served", || ollama.stats().finished > whole).await;
-
     // Work counts while everybody waits: until the first caller has nothing left.
-    let mut served: BTreeMap<String, u64> = BTreeMap::new();
-    for seen in chats() {
-        let body = seen.json();
-        let who = body["messages"][0]["content"].as_str().unwrap().to_owned();
-        *served.entry(who.clone()).or_default() += body["options"]["num_predict"].as_u64().unwrap();
-        let (_, requests, tokens) = CALLERS.into_iter().find(|(name, ..)| *name == who).unwrap();
-        if served[&who] == requests as u64 * tokens {
-            break;
-        }
-    }
+    let mut served = BTreeMap::new();
+    until("one caller has been served whole", || {
+        served = while_all_wait(&ollama);
+        CALLERS.iter().any(|(who, requests, tokens)| served.get(*who) == Some(&(*requests as u64 * tokens)))
+    })
+    .await;
     let shares: Vec<f64> = served.values().map(|&tokens| tokens as f64).collect();
     println!("note: Jain index {:.4} of the tokens served to five callers: {served:?}", jain(&shares));
     assert!(shares.len() == 5 && jain(&shares) > 0.95, "{served:?}");

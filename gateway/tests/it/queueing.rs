@@ -9,8 +9,8 @@ use gateway::config::settings;
 use gateway::identity::Priority;
 use serde_json::json;
 
-use crate::apis::{APIS, FAMILIES, assert_plain, until};
-use crate::support::{Builder, CHAT, EMBED, Raw, TestGateway, chat, ollama, request};
+use crate::apis::{APIS, FAMILIES, assert_plain, quick, until};
+use crate::support::{CHAT, EMBED, Raw, TestGateway, chat, ollama, request};
 
 /// Fills both slots with requests that do not end before the tokens are released.
 async fn occupy(gateway: &TestGateway, ollama: &SimulatedOllama) -> Vec<Raw> {
@@ -33,13 +33,6 @@ async fn send(gateway: &TestGateway, who: &str, what: &str) -> Raw {
 
 fn queued(gateway: &TestGateway) -> usize {
     gateway.gateway.shared.queue.load().queued
-}
-
-async fn quick(ollama: &SimulatedOllama) -> Builder {
-    TestGateway::in_front_of(ollama).await.config(|config| {
-        let ollama = config.ollama.as_mut().unwrap();
-        (ollama.prefill_tokens_per_second, ollama.decode_tokens_per_second) = (1e6, 1e6);
-    })
 }
 
 async fn refused(gateway: &TestGateway, who: &str, body: &serde_json::Value) {

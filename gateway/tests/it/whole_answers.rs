@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use demo::ollama::{Fault, Model};
 
-use crate::apis::{APIS, assert_plain, h2_chunk, h2_try_post, metric, until};
+use crate::apis::{APIS, assert_plain, h2_chunk, h2_try_post, metric, quick, until};
 use crate::support::{CHAT, TestGateway, ollama, ollama_with};
 
 #[tokio::test]
 async fn no_byte_comes_early_and_the_end_of_patience_is_a_504() {
     let ollama = ollama().await;
-    let builder = TestGateway::in_front_of(&ollama).await.config(|config| {
+    let builder = quick(&ollama).await.config(|config| {
         config.queue.keepalive_after_seconds = Duration::from_millis(50);
         config.queue.keepalive_every_seconds = Duration::from_millis(50);
         config.limits.answer_seconds = Duration::from_millis(300);
