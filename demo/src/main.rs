@@ -1,3 +1,11 @@
-//! The demo.
+//! The `demo` program: a whole fleet on one machine.
 
-fn main() {}
+mod command;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    command::Command::parse().run()
+}

@@ -97,7 +97,7 @@ impl Rights {
     }
 }
 
-/// A proven caller. Only `request::authenticate` makes one; every later step wants one.
+/// A proven caller. Only [`Identity::identify`] makes one; every later step wants one.
 #[derive(Debug, Clone)]
 pub struct Caller {
     /// Who it is.

@@ -8,4 +8,5 @@ pub mod plain_words;
 pub mod client;
 pub mod framing;
 pub mod pace;
+pub mod show;
 pub mod models;

@@ -22,7 +22,6 @@ use crate::ollama::models::Keeper;
 use crate::ollama::pace::Pace;
 use crate::request::account::Books;
 use crate::request::cors::Cors;
-use crate::request::inspect::{Ask, Kind, Policy};
 use crate::request::limit::{Bodies, InMemory, Limiter};
 use crate::request::queue::Queue;
 use crate::request::relay::Rules;
@@ -46,8 +45,6 @@ pub struct Shared {
     pub quota: InMemory,
     /// Bytes of all bodies.
     pub bodies: Arc<Bodies>,
-    /// What inspection needs of the configuration.
-    pub policy: Policy,
     /// Who waits.
     pub queue: Arc<Queue>,
     /// How fast the models are.
@@ -80,20 +77,6 @@ impl Shared {
     pub fn is_ready(&self) -> bool {
         self.drain.phase() == crate::drain::Phase::Serving
             && self.keeper.as_ref().is_none_or(|keeper| keeper.is_ready())
-    }
-
-    /// Tokens an answer will probably have.
-    pub fn expected_output(&self, ask: &Ask) -> f64 {
-        match ask.kind {
-            Kind::Generate => self.pace.of(&ask.model).output.min(f64::from(ask.output_tokens)),
-            _ => 0.0,
-        }
-    }
-
-    /// Prices a request by the learned rates of its model.
-    pub fn price(&self, ask: &mut Ask) {
-        let output = self.expected_output(ask);
-        ask.work = self.pace.of(&ask.model).work(ask.prompt_tokens, output);
     }
 
     /// What the metrics show as it is now.
@@ -137,11 +120,6 @@ impl Gateway {
             limiter: Limiter::default(),
             quota: InMemory::default(),
             bodies: Bodies::new(&config.queue),
-            policy: Policy {
-                output_tokens: config.limits.output_tokens,
-                prefill_tokens_per_second: ollama.prefill_tokens_per_second,
-                decode_tokens_per_second: ollama.decode_tokens_per_second,
-            },
             queue,
             pace: Arc::new(Pace::new(&ollama)),
             rules: Rules::new(&config.limits, &config.queue),

@@ -192,9 +192,7 @@ impl Journey {
             limits.body_bytes.min(SMALL_BODY)
         };
         let (bytes, hold) = receive::receive(&head.headers, body, most, limits, &self.shared.bodies).await?;
-        let mut ask = inspect::inspect(api, bytes, &caller.rights, &self.shared.policy, 0)?;
-        self.shared.price(&mut ask);
-        Ok((ask, hold))
+        Ok((inspect::inspect(api, bytes, &caller.rights, limits.output_tokens)?, hold))
     }
 
     /// Reserves the caller's tokens, then waits for the answer to begin: the two ways it can be committed.
@@ -244,7 +242,7 @@ impl Journey {
         if !matches!(ask.kind, Kind::Generate | Kind::Embed) {
             return Ok(None);
         }
-        let output = self.shared.expected_output(ask);
+        let output = self.shared.pace.of(&ask.model).expected_output(ask.output_tokens);
         let tokens = u64::from(ask.prompt_tokens) + output.ceil() as u64;
         self.shared.quota.reserve(caller, tokens).await.map(Some)
     }

@@ -197,6 +197,7 @@ impl Run<'_> {
                 tokio::task::yield_now().await;
             }
             self.say(Event::Token(word(n)))?;
+            self.bench.observer.count(|stats| stats.tokens += 1);
         }
         Ok(None)
     }

@@ -41,6 +41,27 @@ pub async fn exchange(to: SocketAddr, head: &str, pieces: &[Vec<u8>]) -> Answer 
     reader.answer(head).await
 }
 
+/// A JSON request, sent on a connection of its own and left to the caller: dropping it hangs up.
+pub async fn send(to: SocketAddr, path: &str, body: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(to).await.unwrap();
+    let length = body.len();
+    let request =
+        format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n{body}");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream
+}
+
+/// A JSON request and its answer.
+pub async fn post(to: SocketAddr, path: &str, body: &str) -> Answer {
+    let head = format!("POST {path} HTTP/1.1\nHost: localhost\nContent-Length: {}", body.len());
+    exchange(to, &head, &[body.as_bytes().to_vec()]).await
+}
+
+/// A request without a body and its answer.
+pub async fn get(to: SocketAddr, path: &str) -> Answer {
+    exchange(to, &format!("GET {path} HTTP/1.1\nHost: localhost"), &[]).await
+}
+
 struct Reader {
     stream: TcpStream,
     buffer: Vec<u8>,
@@ -49,7 +70,7 @@ struct Reader {
 
 impl Reader {
     async fn more(&mut self) -> bool {
-        let mut piece = [0; 65536];
+        let mut piece = vec![0; 65536];
         let read = tokio::time::timeout(Duration::from_secs(20), self.stream.read(&mut piece)).await;
         let count = read.expect("an answer within 20 s").unwrap_or(0);
         self.buffer.extend_from_slice(&piece[..count]);
@@ -88,7 +109,9 @@ impl Reader {
         }
         self.body(asked, &mut answer).await;
         let mut byte = [0];
-        let after = tokio::time::timeout(Duration::from_millis(20), self.stream.read(&mut byte)).await;
+        let says_so = answer.header("connection") == Some("close") || asked.contains("HTTP/1.0");
+        let patience = Duration::from_millis(if says_so { 2000 } else { 5 });
+        let after = tokio::time::timeout(patience, self.stream.read(&mut byte)).await;
         answer.closed = self.ended || !matches!(after, Ok(Ok(1)) | Err(_));
         answer
     }

@@ -149,6 +149,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_bearer_goes_to_the_issuer_and_into_no_log() {
+        let lines = fleet::telemetry::Capture::default();
+        let all = fleet::telemetry::subscriber("trace", lines.clone()).unwrap();
+        let _all = tracing::subscriber::set_default(all);
+        let url = serve(OK, b"{}", 1, Duration::ZERO).await;
+        assert_eq!(Http::new().unwrap().get(&url, Some("canary-token")).await, Ok(b"{}".to_vec()));
+        assert!(!lines.text().is_empty() && !lines.text().contains("canary"), "{}", lines.text());
+    }
+
+    #[tokio::test]
     async fn an_endless_answer_is_cut() {
         assert_eq!(get(OK, &[b' '; 65_536], 1000).await, Err(FetchError::TooLarge));
     }

@@ -139,10 +139,8 @@ impl Identity {
 
     /// A token in its last half minute, which only the leeway keeps good, is looked at anew each time.
     fn still_holds(&self, known: &Known, now: f64) -> bool {
-        let settled = known.settled.get();
-        known.generation == self.issuers[known.issuer].keys.generation()
-            && now < known.claims.expires
-            && settled.is_none_or(|settled| now < settled.until)
+        let until = known.settled.get().map_or(known.claims.expires, |settled| settled.until);
+        now < until && known.generation == self.issuers[known.issuer].keys.generation()
     }
 
     async fn verify(&self, token: &str, now: f64) -> Result<Known, Refusal> {

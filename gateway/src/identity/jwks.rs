@@ -2,8 +2,8 @@
 //!
 //! That there is one task makes every promise simple: it is the single flight; callers come and go without ending a
 //! fetch; whoever holds a known key never waits, since nothing is fetched on the way of a request. It asks again
-//! every [`EVERY`], so that a removed key is out within 40 s, and at once when a token names a key it does not know,
-//! but for strangers' sake not more often than every [`COOL_DOWN`]. Whatever goes wrong, the last good set stays.
+//! every `EVERY`, so that a removed key is out within 40 s, and at once when a token names a key it does not know,
+//! but for strangers' sake not more often than every `COOL_DOWN`. Whatever goes wrong, the last good set stays.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,8 +17,8 @@ use super::fetch::{self, Fetch, FetchError};
 use super::jwk::Key;
 use super::jwt::{Reason, Unverified};
 
-/// Between two fetches while all is well. With a fetch of at most 3 s and a failed one's retry a removed key is out
-/// within 25 + 3 + 10 = 38 s.
+/// Between two fetches while all is well. A key removed just after the issuer answered is out after the rest of that
+/// fetch, this pause, one that fails, the retry's pause and the retry: 3 + 25 + 3 + 1 + 3 = 35 s.
 const EVERY: Duration = Duration::from_secs(25);
 
 /// After a failed fetch: doubling from the first to the last.
@@ -85,8 +85,9 @@ struct State {
     set: Option<Arc<KeySet>>,
     /// Counts the changes of `set`.
     generation: u64,
-    /// When the last finished fetch began, good or bad.
-    begun: Option<Instant>,
+    /// Fetches begun, and fetches finished, good or bad.
+    begun: u64,
+    finished: u64,
     /// When the last good one began.
     good: Option<Instant>,
 }
@@ -106,7 +107,8 @@ pub(super) struct Jwks {
     fetch: Arc<dyn Fetch>,
     state: watch::Sender<State>,
     wished: Notify,
-    last_wish: Mutex<Option<Instant>>,
+    /// When a fetch was last wished for, and which one fulfils the wish.
+    last_wish: Mutex<Option<(Instant, u64)>>,
 }
 
 impl Jwks {
@@ -138,26 +140,34 @@ impl Jwks {
         })
     }
 
-    /// Waits for a fetch that began after the key was missed, or for the key. Within the cool-down callers share the
-    /// wish of the first: they wait while it is under way, and not at all when it is done.
+    /// Waits for the key, or for a fetch that began after it was missed; at the start for the first fetch before that.
+    /// Within the cool-down callers share the wish of the first: they wait while it is under way, and not at all when
+    /// it is done.
     async fn wait_for(&self, token: &Unverified<'_>) {
-        let asked = self.wish(Instant::now());
+        let settled = |state: &State| !matches!(look(state, token), Ok(None));
         let mut states = self.state.subscribe();
-        let enough = |state: &State| {
-            state.begun.is_some_and(|begun| begun >= asked) || !matches!(look(state, token), Ok(None))
+        let waiting = async {
+            if states.wait_for(|state| state.finished > 0).await.is_ok_and(|state| settled(&state)) {
+                return;
+            }
+            let wished = self.wish(Instant::now());
+            let enough = |state: &State| state.finished >= wished || settled(state);
+            drop(states.wait_for(enough).await);
         };
         // A timeout leaves the caller with what is known then.
-        drop(timeout(WAIT, states.wait_for(enough)).await);
+        drop(timeout(WAIT, waiting).await);
     }
 
-    fn wish(&self, now: Instant) -> Instant {
+    /// Which fetch to wait for: the next to begin, or the one that was wished for lately.
+    fn wish(&self, now: Instant) -> u64 {
         let mut last = self.last_wish.lock().unwrap_or_else(PoisonError::into_inner);
         match *last {
-            Some(earlier) if now.duration_since(earlier) < COOL_DOWN => earlier,
+            Some((at, fetch)) if now.duration_since(at) < COOL_DOWN => fetch,
             _ => {
-                *last = Some(now);
+                let next = self.state.borrow().begun + 1;
+                *last = Some((now, next));
                 self.wished.notify_one();
-                now
+                next
             }
         }
     }
@@ -193,6 +203,10 @@ impl Jwks {
 
     async fn refresh(&self) -> Result<(), FetchError> {
         let begun = Instant::now();
+        self.state.send_if_modified(|state| {
+            state.begun += 1;
+            false
+        });
         let fetched = timeout(fetch::LONGEST, self.fetch.get(&self.url, None)).await;
         let outcome = fetched
             .unwrap_or(Err(FetchError::TooSlow))
@@ -204,7 +218,7 @@ impl Jwks {
 
 impl State {
     fn learn(&mut self, begun: Instant, fetched: Option<&KeySet>) {
-        self.begun = Some(begun);
+        self.finished = self.begun;
         match fetched {
             Some(set) => {
                 self.good = Some(begun);

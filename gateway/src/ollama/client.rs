@@ -120,6 +120,17 @@ pub struct AnswerBody {
     upstream: Upstream,
 }
 
+impl Answer {
+    /// The same answer with another body, all of which is here.
+    pub fn with_body(mut self, bytes: Bytes) -> Self {
+        self.body.framing = Framing::of_length(bytes.len() as u64);
+        self.length = self.body.framing.length();
+        self.body.rest = bytes;
+        self.body.stream = None;
+        self
+    }
+}
+
 /// What one poll of a body brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum More {
@@ -304,7 +315,7 @@ impl AnswerBody {
     ///
     /// # Errors
     /// As [`Self::poll_more`], and for a larger body.
-    pub async fn collect(mut self, limit: usize) -> Result<Bytes, ClientError> {
+    pub async fn collect(&mut self, limit: usize) -> Result<Bytes, ClientError> {
         let mut whole = BytesMut::new();
         loop {
             let more = poll_fn(|cx| self.poll_more(cx, |bytes| whole.extend_from_slice(bytes))).await?;

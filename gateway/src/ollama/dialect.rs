@@ -1,7 +1,8 @@
 //! Where each of Ollama's APIs keeps its fields, and of which type it takes them.
 //!
-//! One table per API (`tables`), read from the request structs of Ollama v0.33. `request::inspect` checks requests by
-//! it; what it does not list is passed on unread.
+//! One table per API (`tables`). `request::inspect` checks requests by it; what it does not list is passed on unread.
+//! Names and types follow Ollama's published request structs of several versions and what a v0.33 was seen to take
+//! and refuse; not every row was tried against one.
 
 mod tables;
 

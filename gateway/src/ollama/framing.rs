@@ -91,7 +91,8 @@ impl Framing {
         Self { way: Way::Done, excess: false }
     }
 
-    fn of_length(length: u64) -> Self {
+    /// A body of so many bytes.
+    pub fn of_length(length: u64) -> Self {
         let way = if length == 0 { Way::Done } else { Way::Length { left: length, whole: length } };
         Self { way, excess: false }
     }

@@ -219,7 +219,7 @@ impl Keeper {
     async fn get(&self, path: &'static str) -> Result<Bytes, ClientError> {
         let request = Outgoing { method: "GET", path, body: None };
         let asking = async {
-            let answer = self.client.send(&self.upstream, &request).await?;
+            let mut answer = self.client.send(&self.upstream, &request).await?;
             if answer.status != StatusCode::OK {
                 return Err(ClientError::Protocol("a list was refused"));
             }
@@ -354,7 +354,8 @@ impl Keeper {
     async fn command(&self, path: &'static str, body: &Value, within: Duration) -> Result<(), Refusal> {
         let request = Outgoing { method: "POST", path, body: Some(Bytes::from(body.to_string())) };
         let asking = async {
-            let answer = self.client.send(&self.upstream, &request).await.map_err(|_| unreachable_now())?;
+            let mut answer =
+                self.client.send(&self.upstream, &request).await.map_err(|_| unreachable_now())?;
             let status = answer.status;
             let bytes = answer.body.collect(LIST_BYTES).await.map_err(|_| unreachable_now())?;
             if status.is_success() { Ok(()) } else { Err(plain_words::refusal(status, &bytes)) }

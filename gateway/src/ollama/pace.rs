@@ -36,6 +36,11 @@ impl Rates {
         f64::from(prompt_tokens) / self.prefill + output_tokens / self.decode
     }
 
+    /// Tokens an answer capped at `cap` will probably have; 0 where nothing is generated.
+    pub fn expected_output(&self, cap: u32) -> f64 {
+        self.output.min(f64::from(cap))
+    }
+
     /// How long Ollama goes on after a cancel before the first token.
     pub fn prefill_batch(&self) -> Duration {
         Duration::from_secs_f64(BATCH / self.prefill).min(LONGEST_BATCH)

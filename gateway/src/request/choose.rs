@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::forward::{Begun, Failure, Slot, forward};
+use super::forward::{Begun, Failure, Slot, broke_off, forward};
 use super::inspect::{Ask, Kind};
 use super::limit::BodyHold;
 use super::queue::{Demand, Permit, Queue};
@@ -15,12 +15,15 @@ use crate::identity::Caller;
 use crate::ollama::client::Client;
 use crate::ollama::models::{Keeper, unreachable_now};
 use crate::ollama::pace::{Pace, Rates};
+use crate::ollama::show;
 
 /// How often a request goes back to its place since its upstream could not be reached.
 const TRIES: usize = 3;
 /// Slack on the predicted time to a first token before a slot counts as stuck: prompts are estimated, and a full
 /// node shares its speed.
 const SLACK: f64 = 4.0;
+/// The largest `/api/show` taken: a verbose one lists every token of the vocabulary.
+const SHOW_BYTES: usize = 32 << 20;
 /// A pull or a delete may take as long as a large model over a slow line.
 const ADMINISTRATION: Duration = Duration::from_secs(6 * 3600);
 
@@ -55,7 +58,8 @@ impl Means {
                 self.keeper.load(&ask.model).await?;
                 self.unqueued(&ask, self.stuck).await
             }
-            Kind::Show | Kind::Unload => self.unqueued(&ask, self.stuck).await,
+            Kind::Show => self.show(&ask).await,
+            Kind::Unload => self.unqueued(&ask, self.stuck).await,
             Kind::Pull | Kind::Delete => self.unqueued(&ask, ADMINISTRATION).await,
         }
     }
@@ -92,11 +96,12 @@ impl Means {
     }
 
     fn demand(&self, ask: &Ask, caller: &Caller) -> Demand {
+        let rates = self.pace.of(&ask.model);
         Demand {
             model: ask.model.clone(),
             caller: caller.principal.clone(),
             priority: caller.rights.priority,
-            work: ask.work,
+            work: rates.work(ask.prompt_tokens, rates.expected_output(ask.output_tokens)),
             bytes: ask.body.len(),
             deadline: Instant::now() + self.max_wait,
         }
@@ -109,6 +114,15 @@ impl Means {
         } else {
             Duration::MAX
         }
+    }
+
+    /// What a model is, without the paths of the server.
+    async fn show(&self, ask: &Ask) -> Result<Begun, Refusal> {
+        let mut begun = self.unqueued(ask, self.stuck).await?;
+        let answer = begun.answer.body.collect(SHOW_BYTES).await.map_err(|_| broke_off(true))?;
+        let answer = show::without_paths(&answer, &ask.model).ok_or_else(|| broke_off(true))?;
+        begun.answer = begun.answer.with_body(answer);
+        Ok(begun)
     }
 
     /// What needs no GPU goes straight through.

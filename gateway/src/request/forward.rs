@@ -102,7 +102,7 @@ pub async fn forward(
     let (method, path) = line(ask.api);
     let request = Outgoing { method, path, body: Some(ask.body.clone()) };
     let sent = tokio::time::timeout(stuck_after, client.send(upstream, &request)).await;
-    let answer = match sent {
+    let mut answer = match sent {
         Err(_) => return Err(Failure::Stuck),
         Ok(Err(ClientError::Connect(_))) => return Err(Failure::Unreached(slot.and_then(Slot::unused))),
         Ok(Err(_)) => return Err(Failure::Refused(broke_off(false))),

@@ -22,17 +22,6 @@ use crate::identity::Rights;
 use crate::ollama::dialect::{Api, EVERYWHERE, Family, Field, Layout, Limit, Prompt};
 use crate::ollama::names::{ModelName, NameError};
 
-/// The node's limits and speeds, from the configuration.
-#[derive(Debug, Clone, Copy)]
-pub struct Policy {
-    /// The most tokens an answer may have (`limits.output_tokens`).
-    pub output_tokens: u32,
-    /// Prompt tokens a second of an idle node, over zero.
-    pub prefill_tokens_per_second: f64,
-    /// Generated tokens a second of one stream on an idle node, over zero.
-    pub decode_tokens_per_second: f64,
-}
-
 /// What a request does to a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -69,24 +58,17 @@ pub struct Ask {
     pub prompt_tokens: u32,
     /// The cap on generated tokens that is now in the body; 0 where nothing is generated.
     pub output_tokens: u32,
-    /// Seconds an idle node would need: prompt, and the output expected.
-    pub work: f64,
     /// We asked for the usage chunk, the client did not: it is to be dropped from the stream.
     pub hide_usage: bool,
 }
 
-/// Looks at a body and makes an [`Ask`] of it. `expected_output`: tokens that answers of this model have had.
+/// Looks at a body and makes an [`Ask`] of it. `most_output`: the most tokens an answer may have
+/// (`limits.output_tokens`).
 ///
 /// # Errors
 /// 400 for what is malformed, ambiguous or of the wrong type; 403 for what the caller may not ask for; 404 for a
 /// model that does not exist for them. The texts never repeat the body.
-pub fn inspect(
-    api: Api,
-    body: Bytes,
-    rights: &Rights,
-    policy: &Policy,
-    expected_output: u32,
-) -> Result<Ask, Refusal> {
+pub fn inspect(api: Api, body: Bytes, rights: &Rights, most_output: u32) -> Result<Ask, Refusal> {
     let layout = api.layout();
     let mut object = Object::of_body(&body)?;
     // Unknown fields pass with their keys, so that clients newer than this gateway go on working; what Ollama could
@@ -102,7 +84,7 @@ pub fn inspect(
         Some(given) => given == "true",
         None => default,
     });
-    let cap = cap_output(api, layout.limit, &mut object, rights, policy)?;
+    let cap = cap_output(api, layout.limit, &mut object, rights, most_output)?;
     let hide_usage = want_usage(api, stream, &mut object)?;
     let prompt_tokens = tally.tokens();
     let output_tokens = if kind == Kind::Generate { cap } else { 0 };
@@ -114,7 +96,6 @@ pub fn inspect(
         body: Bytes::from(object.write()),
         prompt_tokens,
         output_tokens,
-        work: work(kind, prompt_tokens, output_tokens.min(expected_output), policy),
         hide_usage,
     })
 }
@@ -277,9 +258,8 @@ fn cap_output(
     limit: Option<Limit>,
     object: &mut Object<'_>,
     rights: &Rights,
-    policy: &Policy,
+    most: u32,
 ) -> Result<u32, Refusal> {
-    let most = policy.output_tokens;
     match limit {
         Some(Limit::Field(name)) => {
             let mut cap = capped(object.get(name).and_then(shape::whole), most);
@@ -332,15 +312,4 @@ fn want_usage(api: Api, stream: bool, object: &mut Object<'_>) -> Result<bool, R
     let raw = options.write();
     object.set("stream_options", raw);
     Ok(counted && !asked)
-}
-
-/// Seconds an idle node needs. Loads, pulls and deletions are not inference; whoever does them knows their time.
-fn work(kind: Kind, prompt: u32, output: u32, policy: &Policy) -> f64 {
-    match kind {
-        Kind::Generate | Kind::Embed => {
-            f64::from(prompt) / policy.prefill_tokens_per_second
-                + f64::from(output) / policy.decode_tokens_per_second
-        }
-        Kind::Load | Kind::Unload | Kind::Show | Kind::Pull | Kind::Delete => 0.0,
-    }
 }

@@ -16,7 +16,7 @@ mod tests;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
@@ -75,20 +75,16 @@ impl Queue {
     /// [`Queue::fail`] says.
     pub async fn place(self: &Arc<Self>, demand: Demand) -> Result<Permit, Refusal> {
         let (model, deadline) = (demand.model.clone(), demand.deadline);
-        let arrival = {
+        let (ticket, seat) = {
             let mut inner = self.lock();
             match inner.state.arrive(demand, Instant::now())? {
-                Arrival::Granted(grant) => Err(grant),
-                Arrival::Waiting(ticket) => Ok((ticket, inner.seat(ticket))),
+                Arrival::Granted(grant) => return Ok(Permit::new(Arc::clone(self), grant)),
+                Arrival::Waiting(ticket) => (ticket, inner.seat(ticket)),
             }
         };
-        match arrival {
-            Err(grant) => Ok(Permit::new(Arc::clone(self), grant)),
-            Ok((ticket, seat)) => {
-                self.check(&model);
-                Waiting { queue: self, model: &model, ticket, seat }.until(deadline).await
-            }
-        }
+        let waiting = Waiting { queue: self, model: &model, ticket, seat };
+        self.check(&model);
+        waiting.until(deadline).await
     }
 
     /// Models that someone waits for and no upstream has in memory, the longest awaited first: to be loaded.
@@ -167,7 +163,7 @@ impl Queue {
         decide(&mut self.lock().state, Instant::now())
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -180,17 +176,16 @@ impl Inner {
     }
 
     /// Lets the state decide, and finds the seats of those who were granted a slot.
-    fn act<G: IntoIterator<Item = Grant>>(
-        &mut self,
-        decide: impl FnOnce(&mut State, Instant) -> G,
-    ) -> Vec<Seated> {
-        let grants = decide(&mut self.state, Instant::now()).into_iter();
-        grants
-            .map(|grant| {
-                let seat = self.seats.remove(&grant.ticket);
-                Seated(grant, seat)
-            })
-            .collect()
+    fn act<G>(&mut self, decide: impl FnOnce(&mut State, Instant) -> G) -> Vec<Seated>
+    where
+        G: IntoIterator<Item = Grant>,
+    {
+        let mut seated = Vec::new();
+        for grant in decide(&mut self.state, Instant::now()) {
+            let seat = self.seats.remove(&grant.ticket);
+            seated.push(Seated(grant, seat));
+        }
+        seated
     }
 }
 

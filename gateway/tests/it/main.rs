@@ -9,18 +9,19 @@
 )]
 
 mod support;
-mod smoke;
-mod cancel;
 mod speak;
-mod framing;
+mod smoke;
 mod tls;
+mod framing;
 mod early_refusal;
 mod slow_clients;
 mod routes;
-mod lists;
 mod origins;
 mod networks;
 mod credentials;
+mod wycheproof;
 mod rate;
+mod lists;
+mod cancel;
 mod errors;
 mod configuration;

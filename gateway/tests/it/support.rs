@@ -150,13 +150,13 @@ impl TestGateway {
     /// A gateway with defaults, the chat model pinned, short times where waiting would cost the tests theirs.
     pub async fn in_front_of(ollama: &SimulatedOllama) -> Builder {
         let issuer = Issuer::start().await.unwrap();
-        let mut config = Config::default();
-        config.ollama = Some(settings::Ollama {
+        let local = settings::Ollama {
             url: ollama.url(),
             parallel: 2,
             models: vec![CHAT.to_owned()],
             ..settings::Ollama::default()
-        });
+        };
+        let mut config = Config { ollama: Some(local), ..Config::default() };
         config.issuers = vec![settings::Issuer {
             issuer: issuer.url(),
             kind: settings::IssuerKind::Oidc,

@@ -305,3 +305,18 @@ fn the_algorithm_is_the_keys_whatever_the_token_says() {
         assert_eq!(verify_signature(&ec.sign(header, "{}"), &set), Err(expected), "{header}");
     }
 }
+
+#[test]
+fn a_key_of_another_name_or_algorithm_proves_nothing() {
+    let signer = Signer::ec();
+    let token = signer.token("k", &json!({}));
+    let token = Unverified::parse(&token).unwrap();
+    let key = Key::from_jwk(&signer.jwk("k").to_string()).unwrap();
+    assert!(token.payload(&key).is_ok());
+    // A good signature, but the header speaks of another algorithm.
+    let other = signer.sign(r#"{"alg":"EdDSA","kid":"k"}"#, "{}");
+    assert_eq!(Unverified::parse(&other).unwrap().payload(&key), Err("bad_signature"));
+    let mut renamed = key;
+    renamed.kid = "other".to_owned();
+    assert_eq!(token.payload(&renamed), Err("bad_signature"));
+}

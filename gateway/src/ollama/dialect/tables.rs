@@ -193,7 +193,7 @@ const fn runner(name: &'static str, kind: OptionKind) -> ModelOption {
     ModelOption { name, kind, runner: true }
 }
 
-/// Every option this version knows, and those that older ones knew as part of the load.
+/// The options known here, with those that older versions had as part of the load.
 pub const OPTIONS: &[ModelOption] = &[
     option("num_predict", OptionKind::Integer),
     option("temperature", OptionKind::Float),

@@ -10,13 +10,13 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use super::object::same_key;
 use crate::ollama::dialect::Prompt;
 
-/// Bytes of ASCII text to a token: what English and code have with today's vocabularies of 100k and more entries.
+/// Bytes of ASCII text to a token: the usual rule of thumb for English, not measured here.
 const ASCII_BYTES_PER_TOKEN: u64 = 4;
 
-/// Tokens of an image: the 256 patches that gemma3 and llava-like encoders make of one, whatever its bytes.
+/// Tokens of an image, whatever its bytes: what gemma3 makes of one. Other encoders make more or fewer.
 const IMAGE_TOKENS: u64 = 256;
 
-/// Tokens a template adds to a message (role and turn marks), or the engine's work per further input.
+/// Tokens a template adds to a message (role and turn marks), or the engine's work per further input. Assumed.
 const MESSAGE_TOKENS: u64 = 4;
 
 /// Strings up to this length inside an image part are its type or detail; longer ones are the picture.

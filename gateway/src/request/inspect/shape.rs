@@ -136,7 +136,7 @@ pub(super) enum KeepAlive {
 
 /// Reads a number of seconds or a Go duration; `None` where Ollama would not.
 pub(super) fn keep_alive(raw: &str) -> Option<KeepAlive> {
-    // Some versions cut seconds off at the point: what is less than one may be zero.
+    // Should a version cut the fraction off, less than a second is zero: taken for an unload, to be safe.
     let seconds = match number(raw) {
         Some(seconds) => seconds,
         None => go_duration(&text(raw)?)?,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::Queue;
 use super::state::{Grant, UpstreamId};
@@ -65,11 +65,6 @@ impl Permit {
         self.spent = true;
         let (queue, Grant { model, ticket, deadline, .. }) = (Arc::clone(&self.queue), &self.grant);
         queue.again(model, *ticket, *deadline).await
-    }
-
-    /// When waiting for a slot has no more sense for this request.
-    pub fn deadline(&self) -> Instant {
-        self.grant.deadline
     }
 }
 

@@ -39,7 +39,7 @@ fn every_single_wait_is_predicted_when_nothing_else_arrives() {
         let ratio = predicted[name].iter().sum::<f64>() / waits.iter().sum::<f64>();
         println!("{name:?}: predicted ÷ waited {ratio:.3}");
         // The first in line cannot know of those who come later and go first.
-        assert!((0.4..1.25).contains(&ratio));
+        assert!((0.7..1.25).contains(&ratio));
     }
 }
 

@@ -132,18 +132,35 @@ async fn a_place_handed_back_is_the_first_again() {
     let queue = queue(1);
     let first = queue.place(ask("a")).await.unwrap();
     let second = start(&queue, ask("a")).await;
-    let third = start(&queue, ask("b")).await;
+    let third = start(&queue, Demand { work: 1.5, ..ask("b") }).await;
+    let fourth = start(&queue, ask("b")).await;
     queue.withdraw(HERE, &model("m"));
     let back = tokio::runtime::Handle::current().spawn(first.hand_back());
     yield_now().await;
-    assert_eq!((queue.load().queued, queue.load().busy), (3, 0));
+    assert_eq!((queue.load().queued, queue.load().busy), (4, 0));
     sleep(Duration::from_secs(2)).await;
     queue.offer(UpstreamId(7), &model("m"), 1);
     let back = granted(back).await;
     assert_eq!((back.upstream(), back.waited().as_secs()), (UpstreamId(7), 2));
-    // Charged once: the other caller has had nothing, the first one request.
+    // Charged once: then the other caller, who has had nothing; then the first, who has had 1 against 1.5.
     drop(back);
     drop(granted(third).await);
+    drop(granted(second).await);
+    drop(granted(fourth).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_place_handed_back_meets_no_bound() {
+    let queue = Queue::new(&settings::Queue { capacity: 1, ..config() });
+    queue.offer(HERE, &model("m"), 1);
+    let first = queue.place(ask("a")).await.unwrap();
+    let second = start(&queue, ask("b")).await;
+    assert!(matches!(queue.place(ask("c")).await, Err(Refusal::Overloaded { .. })));
+    queue.withdraw(HERE, &model("m"));
+    let back = tokio::runtime::Handle::current().spawn(first.hand_back());
+    yield_now().await;
+    queue.offer(HERE, &model("m"), 1);
+    drop(granted(back).await);
     drop(granted(second).await);
 }
 

@@ -1,0 +1,126 @@
+//! `demo up`: starts an issuer, an Ollama and a gateway, says how to reach them, and takes them along when it ends.
+//!
+//! In order: `place` (the folder and what is in it), `certificates`, `upstream` (a real Ollama or the simulated one),
+//! `config` (the gateway's), `child` (processes that never outlive us), `details` (what is printed and written),
+//! `status` (the line in the terminal).
+
+mod place;
+mod certificates;
+mod upstream;
+mod config;
+mod child;
+mod details;
+mod status;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Args;
+
+use self::child::Child;
+use self::details::Details;
+use self::place::Place;
+use crate::issuer::{Issuer, User};
+use crate::keep::signalled;
+
+/// A gateway that is not ready after this long never will be: a real Ollama may need minutes for its first load.
+const READY: Duration = Duration::from_secs(180);
+
+/// Seconds the gateway gets to end its streams; its configuration says the same.
+const DRAIN: u64 = 10;
+
+/// The name and password to sign in with on the page.
+const PERSON: (&str, &str) = ("demo", "demo");
+
+/// What `demo up` can be told.
+#[derive(Debug, Clone, Args)]
+pub struct Options {
+    /// The gateway's port on 127.0.0.1; 0 picks a free one.
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// The gateway program; by default the one beside this program.
+    #[arg(long, value_name = "FILE")]
+    gateway: Option<PathBuf>,
+    /// Where certificates, configuration, logs and demo.json go.
+    #[arg(long, value_name = "FOLDER", default_value = "target/demo")]
+    directory: PathBuf,
+    /// Use the simulated Ollama even where a real one is installed or OLLAMA_HOST answers.
+    #[arg(long)]
+    simulated: bool,
+    /// The origin that pages may call from.
+    #[arg(long, value_name = "ORIGIN", default_value = "http://127.0.0.1:5173")]
+    origin: String,
+}
+
+/// Starts everything, stays until a signal, stops everything.
+///
+/// # Errors
+/// When something cannot be started or ends by itself.
+pub async fn up(options: Options) -> anyhow::Result<()> {
+    let mut children = Vec::new();
+    let outcome = tokio::select! {
+        outcome = Box::pin(run(&options, &mut children)) => outcome,
+        () = signalled() => Ok(()),
+    };
+    // In the order they were started in, backwards: the gateway drains while its Ollama still answers.
+    while let Some(child) = children.pop() {
+        child.stop(Duration::from_secs(DRAIN + 2)).await;
+    }
+    outcome
+}
+
+async fn run(options: &Options, children: &mut Vec<Child>) -> anyhow::Result<()> {
+    let place = Place::prepare(&options.directory)?;
+    certificates::write(&place)?;
+    let issuer = issuer(&options.origin).await?;
+    let upstream = upstream::find(&place, options.simulated, children).await?;
+    let ports = config::write(&place, &issuer, &upstream, options)?;
+    children.push(gateway(&place, options).await?);
+    let details = Details::new(&place, &issuer, &upstream, ports, options, children)?;
+    ready(&details, children).await?;
+    details.write(&place)?;
+    details.print()?;
+    status::watch(&ports.metrics(), children).await
+}
+
+async fn issuer(origin: &str) -> anyhow::Result<Issuer> {
+    let user = |name: &str, password: &str, groups: &[&str]| User {
+        name: name.to_owned(),
+        password: password.to_owned(),
+        groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+        email: format!("{name}@example.com"),
+    };
+    let builder = Issuer::builder().origin(origin).user(user(PERSON.0, PERSON.1, &[]));
+    builder.user(user("admin", "admin", &["ollama-admins"])).start().await
+}
+
+async fn gateway(place: &Place, options: &Options) -> anyhow::Result<Child> {
+    let program = match &options.gateway {
+        Some(program) => program.clone(),
+        None => std::env::current_exe().context("finding this program's folder")?.with_file_name("gateway"),
+    };
+    if !program.is_file() {
+        bail!(
+            "{} is missing; build it with `cargo build -p gateway`, or name one by --gateway",
+            program.display()
+        );
+    }
+    let arguments = ["--config".into(), place.file("gateway.toml").into_os_string()];
+    Child::kept("gateway", &program, &arguments, &[], place, DRAIN).await
+}
+
+/// Waits until the gateway says it is ready.
+async fn ready(details: &Details, children: &mut [Child]) -> anyhow::Result<()> {
+    let client = details.client()?;
+    let url = format!("{}/readyz", details.url);
+    let asking = async {
+        while !client.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+    };
+    tokio::select! {
+        asked = tokio::time::timeout(READY, asking) => asked.with_context(|| format!("{url} was never ready")),
+        ended = child::any_end(children) => Err(ended),
+    }
+}

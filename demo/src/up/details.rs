@@ -1,0 +1,150 @@
+//! What somebody needs to reach a demo: printed for people, written to `demo.json` for programs.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use serde::Serialize;
+
+use super::child::Child;
+use super::config::{AUDIENCE, Ports};
+use super::place::Place;
+use super::upstream::Upstream;
+use super::{Options, PERSON};
+use crate::issuer::{Claims, Issuer};
+use crate::keep::say;
+use crate::node;
+
+/// How long the demo's tokens are good for: a long day.
+const LIFETIME: i64 = 16 * 3600;
+
+/// `demo.json`.
+#[derive(Debug, Serialize)]
+pub(super) struct Details {
+    /// The gateway.
+    pub(super) url: String,
+    ca_file: PathBuf,
+    issuer: String,
+    tokens: Tokens,
+    models: Models,
+    /// An origin that pages may call from.
+    origin: String,
+    /// The page; there is none yet.
+    ui_url: Option<String>,
+    ui_user: &'static str,
+    ui_password: &'static str,
+    /// Process ids by role.
+    pids: BTreeMap<&'static str, u32>,
+    /// Is the Ollama a stand-in?
+    simulated: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Tokens {
+    user: String,
+    admin: String,
+    /// Five requests a minute.
+    limited: String,
+    expired: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Models {
+    chat: String,
+    embed: Option<String>,
+    /// Not for `user`.
+    denied: &'static str,
+}
+
+impl Details {
+    pub(super) fn new(
+        place: &Place,
+        issuer: &Issuer,
+        upstream: &Upstream,
+        ports: Ports,
+        options: &Options,
+        children: &[Child],
+    ) -> anyhow::Result<Self> {
+        let claims = |name: &str| Claims::oidc(name).audience(AUDIENCE).expires_in(LIFETIME);
+        let tokens = Tokens {
+            user: issuer.token(&claims(PERSON.0))?,
+            admin: issuer.token(&claims("admin").group("ollama-admins"))?,
+            limited: issuer.token(&claims("limited").group("limited"))?,
+            expired: issuer.token(&claims(PERSON.0).expires_in(-3600))?,
+        };
+        let mut pids: BTreeMap<_, _> = children.iter().map(|child| (child.role, child.pid)).collect();
+        pids.insert("issuer", std::process::id());
+        Ok(Self {
+            url: format!("https://{}", ports.gateway),
+            ca_file: place.file("ca.pem"),
+            issuer: issuer.url(),
+            tokens,
+            models: Models {
+                chat: upstream.chat.clone(),
+                embed: upstream.embed.clone(),
+                denied: node::DENIED,
+            },
+            origin: options.origin.clone(),
+            ui_url: None,
+            ui_user: PERSON.0,
+            ui_password: PERSON.1,
+            pids,
+            simulated: upstream.simulated,
+        })
+    }
+
+    /// A client that trusts the demo's authority and nothing else.
+    pub(super) fn client(&self) -> anyhow::Result<reqwest::Client> {
+        let pem = std::fs::read(&self.ca_file).context("reading the demo's authority")?;
+        let authority = reqwest::Certificate::from_pem(&pem).context("reading the demo's authority")?;
+        let builder =
+            reqwest::Client::builder().tls_certs_only([authority]).timeout(std::time::Duration::from_secs(5));
+        builder.build().context("making a client")
+    }
+
+    /// Writes `demo.json`.
+    pub(super) fn write(&self, place: &Place) -> anyhow::Result<()> {
+        let text = serde_json::to_string_pretty(self).context("writing demo.json")?;
+        place.write("demo.json", &(text + "\n"))?;
+        Ok(())
+    }
+
+    /// Says how to reach it.
+    pub(super) fn print(&self) -> anyhow::Result<()> {
+        let Self { url, issuer, tokens, models, .. } = self;
+        let (ca, chat) = (self.ca_file.display(), &models.chat);
+        let json = self.ca_file.with_file_name("demo.json");
+        let json = json.display();
+        let kind = if self.simulated { "simulated: it writes words, not answers" } else { "a real one" };
+        say(&format!(
+            r#"
+The demo is up.
+
+  gateway   {url}
+  CA file   {ca}
+  issuer    {issuer}   (sign in as {user} / {password})
+  Ollama    {kind}
+  token     {token}
+
+Stream an answer:
+
+  curl -N --cacert {ca} {url}/api/chat \
+    -H 'Authorization: Bearer {token}' \
+    -d '{{"model":"{chat}","messages":[{{"role":"user","content":"Good morning"}}]}}'
+
+The same from Python (pip install ollama):
+
+  import json, ollama
+  demo = json.load(open("{json}"))
+  client = ollama.Client(demo["url"], verify=demo["ca_file"], headers={{"Authorization": "Bearer " + demo["tokens"]["user"]}})
+  for part in client.chat(demo["models"]["chat"], [{{"role": "user", "content": "Good morning"}}], stream=True):
+      print(part.message.content, end="", flush=True)
+
+All of this, and more tokens, is in {json}. Ctrl-C ends it.
+"#,
+            user = self.ui_user,
+            password = self.ui_password,
+            token = tokens.user,
+        ))
+    }
+}
