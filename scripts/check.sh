@@ -2,7 +2,7 @@
 # Everything CI runs, in the order of cheapness. Each lint is one check, each test is one; all run even if one fails,
 # and the last line says how many passed and failed.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 passed=0
 failed=0
 log=$(mktemp)
@@ -44,7 +44,8 @@ sum() { grep -E '^test result: ' "$log" | grep -oE "$1" | awk '{ n += $1 } END {
 export RUSTDOCFLAGS="-D warnings"
 scripts/tools.sh || exit 1
 check "formats" cargo fmt --all --check
-check "scripts" .tools/python/bin/shellcheck .ci/run scripts/*.sh
+check "scripts" .tools/python/bin/shellcheck .ci/run scripts/*.sh tests/clients/*.sh
+check "dependencies" scripts/deny.sh
 check "lints" cargo clippy --locked --workspace --all-targets -- -D warnings
 check "documents of the code" cargo doc --locked --workspace --no-deps
 suite "tests" cargo test --locked --workspace --no-fail-fast -- --nocapture

@@ -5,23 +5,39 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "clippy knows test functions, not their helpers; a test may fail where it stands"
+    reason = "all of this is tests, also what stands outside a test function"
 )]
 
 mod support;
-mod speak;
-mod smoke;
-mod tls;
-mod framing;
-mod early_refusal;
-mod slow_clients;
-mod routes;
-mod origins;
-mod networks;
-mod credentials;
-mod wycheproof;
-mod rate;
-mod lists;
+mod accounts;
+mod administration;
+mod apis;
+mod broken_streams;
+mod canary;
 mod cancel;
-mod errors;
 mod configuration;
+mod credentials;
+mod draining;
+mod early_refusal;
+mod errors;
+mod fairness;
+mod framing;
+mod keepalive;
+mod lists;
+mod loads;
+mod networks;
+mod origins;
+mod outages;
+mod queueing;
+mod rate;
+mod readiness;
+mod routes;
+mod slow_clients;
+mod smoke;
+mod speak;
+mod stalled_readers;
+mod streams;
+mod stuck;
+mod tls;
+mod whole_answers;
+mod wycheproof;

@@ -277,6 +277,11 @@ impl TestGateway {
         send.ready().await.unwrap()
     }
 
+    /// Has `serve` returned?
+    pub fn has_ended(&self) -> bool {
+        self.running[0].is_finished()
+    }
+
     /// The text of `/metrics`.
     pub fn metrics(&self) -> String {
         self.gateway.shared.metrics.upkeep();
