@@ -58,10 +58,14 @@ impl Results {
         median(self.figures.get(&(figure, proxy))?.values().copied().collect())
     }
 
-    /// The median over the rounds of its ratio to nginx in the same round.
-    fn ratio(&self, figure: Figure, proxy: Proxy) -> Option<f64> {
-        let (ours, nginx) = (self.figures.get(&(figure, proxy))?, self.figures.get(&(figure, Proxy::Nginx))?);
-        median(ours.iter().filter_map(|(round, value)| Some(value / nginx.get(round)?)).collect())
+    /// Its ratio to nginx in the same round, for every round, in ascending order.
+    fn ratios(&self, figure: Figure, proxy: Proxy) -> Vec<f64> {
+        let rounds = |proxy| self.figures.get(&(figure, proxy));
+        let (Some(ours), Some(nginx)) = (rounds(proxy), rounds(Proxy::Nginx)) else { return Vec::new() };
+        let mut ratios: Vec<f64> =
+            ours.iter().filter_map(|(round, value)| Some(value / nginx.get(round)?)).collect();
+        ratios.sort_by(f64::total_cmp);
+        ratios
     }
 
     /// The table, in Markdown.
@@ -81,12 +85,11 @@ impl Results {
 
     fn line(&self, row: &Row) -> String {
         let raw = |proxy| self.raw(row.figure, proxy).map_or("–".to_owned(), round);
-        let ratio =
-            |proxy| self.ratio(row.figure, proxy).map_or("–".to_owned(), |ratio| format!("{ratio:.2}"));
+        let ratio = |proxy| shown(&self.ratios(row.figure, proxy));
         let wanted =
             |pick: fn((f64, f64)) -> f64| row.wanted.map_or("–".to_owned(), |w| format!("{:.2}", pick(w)));
-        let verdict =
-            self.ratio(row.figure, Proxy::Gateway).map_or(String::new(), |ratio| row.verdict(ratio));
+        let ours = median(self.ratios(row.figure, Proxy::Gateway));
+        let verdict = ours.map_or(String::new(), |ratio| row.verdict(ratio));
         let cells = [
             row.words.to_owned(),
             raw(Proxy::Direct),
@@ -136,6 +139,15 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let (low, high) = (values.get(values.len().checked_sub(1)? / 2)?, values.get(values.len() / 2)?);
     Some(f64::midpoint(*low, *high))
+}
+
+/// The median of some ratios, and their span where there are several: how far the noise went.
+fn shown(ratios: &[f64]) -> String {
+    let Some(middle) = median(ratios.to_vec()) else { return "–".to_owned() };
+    match ratios {
+        [least, .., most] => format!("{middle:.2} ({least:.2}–{most:.2})"),
+        _ => format!("{middle:.2}"),
+    }
 }
 
 /// Three digits that say something.
