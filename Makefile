@@ -12,9 +12,8 @@ demo: ## Run the whole product on this machine until Ctrl-C (no AWS account)
 check: ## Everything CI runs: formats, lints, documents, tests, official clients
 	@scripts/check.sh
 
-bench: ## Measure the gateway: Jain index, cancel latency, memory of 1000 streams
-	cargo build --locked --release -p gateway -p demo
-	target/release/demo measure
+bench: ## Measure the gateway beside nginx and HAProxy; `make bench ARGS=--quick`, `ARGS=--help`
+	@scripts/bench.sh $(ARGS)
 
 fmt: ## Format the code
 	cargo fmt

@@ -44,7 +44,7 @@ sum() { grep -E '^test result: ' "$log" | grep -oE "$1" | awk '{ n += $1 } END {
 export RUSTDOCFLAGS="-D warnings"
 scripts/tools.sh || exit 1
 check "formats" cargo fmt --all --check
-check "scripts" .tools/python/bin/shellcheck .ci/run scripts/*.sh
+check "scripts" .tools/python/bin/shellcheck .ci/run scripts/*.sh tests/clients/*.sh
 check "dependencies" scripts/deny.sh
 check "lints" cargo clippy --locked --workspace --all-targets -- -D warnings
 check "documents of the code" cargo doc --locked --workspace --no-deps

@@ -1,16 +1,15 @@
 //! How the processes speak: one JSON object a line, on stderr, never waiting for whoever reads it.
 
+mod lines;
+
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tracing::Subscriber;
-use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Lines that may wait for stderr. At 300 bytes a line 5 MB; a reader that is further behind has stalled, and then
-/// lines are lost and counted rather than requests held up.
-const WAITING_LINES: usize = 16_384;
+use self::lines::{Lines, Writer};
 
 /// Why logging did not begin.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +22,9 @@ pub enum TelemetryError {
         /// What is wrong with it.
         reason: String,
     },
+    /// No thread could be had to write with.
+    #[error("cannot begin to log: {0}")]
+    Thread(#[from] io::Error),
     /// Logging had begun before.
     #[error("logging has already begun in this process")]
     Twice,
@@ -31,19 +33,14 @@ pub enum TelemetryError {
 /// Keeps the writer alive; dropped at the very end of `main`, it writes what still waits.
 #[derive(Debug)]
 pub struct Guard {
-    lost: ErrorCounter,
-    _writer: WorkerGuard,
+    lines: Lines,
+    _writer: Writer,
 }
 
 impl Guard {
     /// Lines lost since the start, because stderr was not read in time.
     pub fn lost_lines(&self) -> usize {
-        self.lost.dropped_lines()
-    }
-
-    /// The counter itself, for a metric that outlives this borrow.
-    pub fn lost_lines_counter(&self) -> ErrorCounter {
-        self.lost.clone()
+        self.lines.lost()
     }
 }
 
@@ -52,13 +49,9 @@ impl Guard {
 /// # Errors
 /// A filter that cannot be read, and a second call in one process.
 pub fn init(filter: &str) -> Result<Guard, TelemetryError> {
-    let (writer, keeper) = NonBlockingBuilder::default()
-        .lossy(true)
-        .buffered_lines_limit(WAITING_LINES)
-        .thread_name("log")
-        .finish(io::stderr());
-    let guard = Guard { lost: writer.error_counter(), _writer: keeper };
-    let subscriber = subscriber(filter, writer)?;
+    let (lines, writer) = Lines::start(io::stderr())?;
+    let guard = Guard { lines: lines.clone(), _writer: writer };
+    let subscriber = subscriber(filter, lines)?;
     tracing::subscriber::set_global_default(subscriber).map_err(|_| TelemetryError::Twice)?;
     Ok(guard)
 }

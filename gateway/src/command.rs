@@ -18,7 +18,7 @@ use gateway::process::Gateway;
 use gateway::{admin, drain};
 use tokio::runtime::{Builder, Runtime};
 
-/// sysexits.h: the configuration is wrong, so starting again will not help.
+/// sysexits.h: the configuration or the command line is wrong, so starting again will not help.
 const EX_USAGE: u8 = 64;
 
 /// Authenticates, limits, queues and streams requests to the Ollama on this machine.
@@ -44,6 +44,12 @@ enum What {
     /// Make, list and revoke API keys for programs that cannot sign in.
     #[command(subcommand)]
     Keys(KeysCommand),
+}
+
+/// Prints what the reader of the command line has to say instead: help and version (0), or a mistake (64).
+pub fn told(instead: &clap::Error) -> ExitCode {
+    let _ = instead.print();
+    if instead.use_stderr() { ExitCode::from(EX_USAGE) } else { ExitCode::SUCCESS }
 }
 
 impl Command {
@@ -87,10 +93,12 @@ fn serve(config: Config) -> anyhow::Result<()> {
     let listener =
         TcpListener::bind(address).with_context(|| format!("listen.address: cannot bind {address}"))?;
     listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?; // port 0 takes any
     let admin_address = config.listen.admin;
     let admin = TcpListener::bind(admin_address)
         .with_context(|| format!("listen.admin: cannot bind {admin_address}"))?;
     admin.set_nonblocking(true)?;
+    let admin_address = admin.local_addr()?;
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.store.path)?);
     let tasks = Tasks::new();
     let first = runtime()?;

@@ -28,6 +28,27 @@ pub struct Drain {
     phase: watch::Sender<Phase>,
     accept_for: Duration,
     deadline: Duration,
+    /// Runtimes that still serve.
+    serving: watch::Sender<usize>,
+}
+
+/// A runtime that serves, counted until it is dropped.
+pub struct Serving<'a>(&'a Drain);
+
+impl Serving<'_> {
+    /// Serves no more, and returns when no runtime does.
+    pub async fn over(self) {
+        let mut serving = self.0.serving.subscribe();
+        drop(self);
+        // The sender outlives this call, so the channel cannot close.
+        let _ = serving.wait_for(|runtimes| *runtimes == 0).await;
+    }
+}
+
+impl Drop for Serving<'_> {
+    fn drop(&mut self) {
+        self.0.serving.send_modify(|runtimes| *runtimes -= 1);
+    }
 }
 
 impl Drain {
@@ -37,7 +58,14 @@ impl Drain {
             phase: watch::Sender::new(Phase::Serving),
             accept_for: settings.accept_for_seconds,
             deadline: settings.deadline_seconds,
+            serving: watch::Sender::new(0),
         }
+    }
+
+    /// One more runtime serves.
+    pub fn serving(&self) -> Serving<'_> {
+        self.serving.send_modify(|runtimes| *runtimes += 1);
+        Serving(self)
     }
 
     /// The present phase.

@@ -122,6 +122,24 @@ const fn look(
     Look { status, openai, code, anthropic, label }
 }
 
+/// The request itself is at fault.
+const fn bad(status: StatusCode, code: Option<&'static str>, label: &'static str) -> Look {
+    look(status, BAD, code, BAD, label)
+}
+
+/// OpenAI and Anthropic use one word for it.
+const fn both(status: StatusCode, kind: &'static str, code: &'static str, label: &'static str) -> Look {
+    look(status, kind, Some(code), kind, label)
+}
+
+const fn forbidden(label: &'static str) -> Look {
+    both(StatusCode::FORBIDDEN, "permission_error", "forbidden", label)
+}
+
+const fn no_model(label: &'static str) -> Look {
+    both(StatusCode::NOT_FOUND, "not_found_error", "model_not_found", label)
+}
+
 /// Every method that some route answers.
 const METHODS: &str = "GET, HEAD, POST, DELETE";
 
@@ -131,74 +149,40 @@ impl Refusal {
     fn look(&self) -> Look {
         use StatusCode as S;
         match self {
-            Self::Invalid(_) => look(S::BAD_REQUEST, BAD, None, BAD, "invalid"),
-            Self::Ambiguous(_) => look(S::BAD_REQUEST, BAD, None, BAD, "ambiguous"),
-            Self::Unauthenticated(reason) => look(
-                S::UNAUTHORIZED,
-                "authentication_error",
-                Some("invalid_api_key"),
-                "authentication_error",
-                reason,
-            ),
-            Self::Forbidden(_) => {
-                look(S::FORBIDDEN, "permission_error", Some("forbidden"), "permission_error", "forbidden")
+            Self::Invalid(_) => bad(S::BAD_REQUEST, None, "invalid"),
+            Self::Ambiguous(_) => bad(S::BAD_REQUEST, None, "ambiguous"),
+            Self::Unauthenticated(reason) => {
+                let kind = "authentication_error";
+                look(S::UNAUTHORIZED, kind, Some("invalid_api_key"), kind, reason)
             }
-            Self::NoRoute => {
-                look(S::NOT_FOUND, "not_found_error", Some("not_found"), "not_found_error", "no_route")
-            }
-            Self::NoModel(_) => {
-                look(S::NOT_FOUND, "not_found_error", Some("model_not_found"), "not_found_error", "no_model")
-            }
+            Self::Forbidden(_) => forbidden("forbidden"),
+            Self::NoRoute => both(S::NOT_FOUND, "not_found_error", "not_found", "no_route"),
+            Self::NoModel(_) => no_model("no_model"),
             Self::Method(_) | Self::NoSuchMethod => {
-                look(S::METHOD_NOT_ALLOWED, BAD, Some("method_not_allowed"), BAD, "method")
+                bad(S::METHOD_NOT_ALLOWED, Some("method_not_allowed"), "method")
             }
-            Self::BodyTooSlow => look(
-                S::REQUEST_TIMEOUT,
-                "timeout_error",
-                Some("request_timeout"),
-                "timeout_error",
-                "body_slow",
-            ),
+            Self::BodyTooSlow => both(S::REQUEST_TIMEOUT, "timeout_error", "request_timeout", "body_slow"),
             Self::BodyTooLarge(_) => {
-                look(S::PAYLOAD_TOO_LARGE, BAD, Some("request_too_large"), "request_too_large", "body_large")
+                let code = "request_too_large";
+                look(S::PAYLOAD_TOO_LARGE, BAD, Some(code), code, "body_large")
             }
-            Self::UriTooLong(_) => look(S::URI_TOO_LONG, BAD, None, BAD, "uri_long"),
-            Self::Encoding(_) => look(S::UNSUPPORTED_MEDIA_TYPE, BAD, None, BAD, "encoding"),
-            Self::ForeignHost => look(S::MISDIRECTED_REQUEST, BAD, None, BAD, "foreign_host"),
-            Self::HeadersTooLarge => look(S::REQUEST_HEADER_FIELDS_TOO_LARGE, BAD, None, BAD, "headers"),
-            Self::TooMany { .. } => look(
-                S::TOO_MANY_REQUESTS,
-                "rate_limit_error",
-                Some("rate_limit_exceeded"),
-                "rate_limit_error",
-                "too_many",
-            ),
-            Self::Upstream { .. } => {
-                look(S::BAD_GATEWAY, "api_error", Some("upstream_error"), "api_error", "upstream")
+            Self::UriTooLong(_) => bad(S::URI_TOO_LONG, None, "uri_long"),
+            Self::Encoding(_) => bad(S::UNSUPPORTED_MEDIA_TYPE, None, "encoding"),
+            Self::ForeignHost => bad(S::MISDIRECTED_REQUEST, None, "foreign_host"),
+            Self::HeadersTooLarge => bad(S::REQUEST_HEADER_FIELDS_TOO_LARGE, None, "headers"),
+            Self::TooMany { .. } => {
+                both(S::TOO_MANY_REQUESTS, "rate_limit_error", "rate_limit_exceeded", "too_many")
             }
-            Self::Overloaded { .. } => look(
-                S::SERVICE_UNAVAILABLE,
-                "overloaded_error",
-                Some("overloaded"),
-                "overloaded_error",
-                "overloaded",
-            ),
-            Self::TooLate(_) => look(
-                S::GATEWAY_TIMEOUT,
-                "timeout_error",
-                Some("upstream_timeout"),
-                "timeout_error",
-                "too_late",
-            ),
+            Self::Upstream { .. } => both(S::BAD_GATEWAY, "api_error", "upstream_error", "upstream"),
+            Self::Overloaded { .. } => {
+                both(S::SERVICE_UNAVAILABLE, "overloaded_error", "overloaded", "overloaded")
+            }
+            Self::TooLate(_) => both(S::GATEWAY_TIMEOUT, "timeout_error", "upstream_timeout", "too_late"),
             Self::Ollama { status, .. } => match *status {
-                S::NOT_FOUND => {
-                    look(*status, "not_found_error", Some("model_not_found"), "not_found_error", "ollama")
-                }
-                S::FORBIDDEN => {
-                    look(*status, "permission_error", Some("forbidden"), "permission_error", "ollama")
-                }
-                other if other.is_client_error() => look(other, BAD, None, BAD, "ollama"),
-                other => look(other, "api_error", Some("upstream_error"), "api_error", "ollama"),
+                S::NOT_FOUND => no_model("ollama"),
+                S::FORBIDDEN => forbidden("ollama"),
+                other if other.is_client_error() => bad(other, None, "ollama"),
+                other => both(other, "api_error", "upstream_error", "ollama"),
             },
             Self::Bug => look(S::INTERNAL_SERVER_ERROR, "api_error", None, "api_error", "bug"),
         }

@@ -147,8 +147,14 @@ impl Gateway {
             connections: self.connections.clone(),
         });
         let tick = clock::tick(&self.shared.config.limits);
+        let serving = self.shared.drain.serving();
+        let served = async {
+            accept::serve(server, listener).await;
+            // The first runtime also counts the deadline: none leaves before the last.
+            serving.over().await;
+        };
         tokio::select! {
-            () = accept::serve(server, listener) => {}
+            () = served => {}
             () = journey.core.sweeper.run(tick) => {}
         }
         Ok(())

@@ -126,6 +126,9 @@ impl Journey {
             account.caller = Some(caller.principal.clone());
             let pass = self.limit(&caller)?; // requests per minute, open requests; no byte of a body is read before
             let Action::Ask(api) = route.action else {
+                if let Ok(keeper) = self.shared.keeper() {
+                    keeper.fresh().await;
+                }
                 return Ok(Travelled::Here(self.local(route, head, Some(&caller.rights))?));
             };
             let (ask, hold) = self.inspect(head, body, route, api, &caller).await?;
@@ -224,7 +227,11 @@ impl Journey {
                 passage.account.status = response.status().as_u16();
                 (response, Relay::begun(begun, traits, passage, pace, rules))
             }
-            Ok(Err(refusal)) => return Err((refusal, passage.account)),
+            Ok(Err(refusal)) => {
+                // What was refused costs no tokens.
+                passage.reservation.into_iter().for_each(|reservation| reservation.settle(0));
+                return Err((refusal, passage.account));
+            }
             // Time has won: the 200 goes out, the body goes on polling that same future.
             Err(_) if stream => {
                 passage.account.status = 200;
@@ -244,7 +251,10 @@ impl Journey {
         }
         let output = self.shared.pace.of(&ask.model).expected_output(ask.output_tokens);
         let tokens = u64::from(ask.prompt_tokens) + output.ceil() as u64;
-        self.shared.quota.reserve(caller, tokens).await.map(Some)
+        let mut reservation = self.shared.quota.reserve(caller, tokens).await?;
+        // Who leaves before an answer pays for the prompt, which may have been read by then.
+        reservation.count(u64::from(ask.prompt_tokens));
+        Ok(Some(reservation))
     }
 
     fn means(&self) -> Result<Means, Refusal> {

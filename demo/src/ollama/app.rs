@@ -1,6 +1,6 @@
 //! What every route works with: the models there are, the engine, and one request as it was read.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
@@ -10,7 +10,8 @@ use super::fields::Options;
 use super::generate::{Bench, Job, Work};
 use super::models::Model;
 use super::names::{Name, NameError};
-use super::script::Fault;
+use super::script::{Fault, Script};
+use super::tap::{Ending, Wire};
 
 /// One simulated Ollama, without its socket.
 pub(super) struct App {
@@ -23,7 +24,10 @@ pub(super) struct App {
 pub(super) struct Asked {
     pub(super) body: Bytes,
     pub(super) multipart: bool,
+    /// What goes wrong with it, where that was decided on arrival.
     pub(super) fault: Option<Fault>,
+    pub(super) wire: Wire,
+    pub(super) script: Arc<Script>,
     /// See [`Job::attached`].
     pub(super) attached: bool,
 }
@@ -32,9 +36,20 @@ impl Asked {
     /// Gives a job what it has to know of its connection and of its fault.
     pub(super) fn hand_over(&self, job: &mut Job) {
         job.attached = self.attached;
-        job.fault = self.fault.clone();
-        if let Some(Fault::FailLoad(text)) = &self.fault {
+        let generates = matches!(job.work, Work::Text { .. });
+        job.fault = self.fault.clone().or_else(|| self.script.on_work(generates));
+        if let Some(Fault::FailLoad(text)) = &job.fault {
             job.want.fail_load = Some(text.clone());
+        }
+        self.cut(job.fault.as_ref());
+    }
+
+    /// Sets the connection's end, if the fault is one of the connection.
+    pub(super) fn cut(&self, fault: Option<&Fault>) {
+        match fault {
+            Some(Fault::CutAfterBytes(bytes)) => self.wire.cut_after(*bytes, Ending::Close),
+            Some(Fault::ResetAfterBytes(bytes)) => self.wire.cut_after(*bytes, Ending::Reset),
+            _ => {}
         }
     }
 }

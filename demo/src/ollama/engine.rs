@@ -254,13 +254,16 @@ impl<'a> Pending<'a> {
             return Err(Refusal::queue_full());
         }
         state.pending += 1;
+        engine.observer.count(|stats| stats.pending = state.pending);
         Ok(Self(engine))
     }
 }
 
 impl Drop for Pending<'_> {
     fn drop(&mut self) {
-        self.0.lock().pending -= 1;
+        let mut state = self.0.lock();
+        state.pending -= 1;
+        self.0.observer.count(|stats| stats.pending = state.pending);
     }
 }
 

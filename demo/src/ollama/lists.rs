@@ -11,8 +11,8 @@ use super::fields::Fields;
 use super::models::{Kind, Model};
 use super::native::now;
 
-/// Far enough to be "for ever": the end of the year 9999.
-const NEVER: i64 = 253_402_300_799;
+/// "For ever": the beginning of the year 9999, which the library of dates can still say.
+const NEVER: i64 = 253_370_764_800;
 
 #[derive(Serialize)]
 struct Details {

@@ -5,6 +5,9 @@ use std::sync::{Mutex, PoisonError};
 use tokio::sync::watch;
 
 /// How one request goes wrong, each in a way a real Ollama (or its machine) does.
+///
+/// Given without a path, those that count tokens or bytes wait for a request that generates (a load passes them by),
+/// [`Fault::FailLoad`] for one that needs its model, the others for any request to an inference route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
     /// The engine's process dies after so many tokens. Every family shows it differently; the next request loads again.
@@ -21,7 +24,7 @@ pub enum Fault {
     Stall,
     /// 503 as for a full queue, in the family's form.
     QueueFull,
-    /// 500 with this text, in the family's form, after the load's time.
+    /// The model's load fails after its time: 500 with this text, in the family's form.
     FailLoad(String),
     /// This status and body, whatever was asked.
     Answer {
@@ -54,11 +57,26 @@ impl Script {
         faults.push((path.map(str::to_owned), fault));
     }
 
-    /// The first fault meant for `path`, or for any inference route if it is one.
-    pub(super) fn take(&self, path: &str, inference: bool) -> Option<Fault> {
+    /// The first fault meant for exactly `path`, or, on an inference route, for whatever arrives.
+    pub(super) fn on_arrival(&self, path: &str, inference: bool) -> Option<Fault> {
+        let at_once = |fault: &Fault| matches!(fault, Fault::Stall | Fault::QueueFull | Fault::Answer { .. });
+        self.take(|of, fault| match of {
+            Some(of) => of == path,
+            None => inference && at_once(fault),
+        })
+    }
+
+    /// The first fault meant for a request that is about to use its model, and generates or not.
+    pub(super) fn on_work(&self, generates: bool) -> Option<Fault> {
+        let counts = |fault: &Fault| !matches!(fault, Fault::Stall | Fault::QueueFull | Fault::Answer { .. });
+        self.take(|of, fault| {
+            of.is_none() && counts(fault) && (generates || matches!(fault, Fault::FailLoad(_)))
+        })
+    }
+
+    fn take(&self, meant: impl Fn(Option<&str>, &Fault) -> bool) -> Option<Fault> {
         let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
-        let meant = |of: &Option<String>| of.as_deref().map_or(inference, |of| of == path);
-        let at = faults.iter().position(|(of, _)| meant(of))?;
+        let at = faults.iter().position(|(of, fault)| meant(of.as_deref(), fault))?;
         Some(faults.remove(at).1)
     }
 

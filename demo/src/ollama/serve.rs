@@ -20,7 +20,7 @@ use super::origin::{Verdict, judge};
 use super::route::{INFERENCE, Way};
 use super::script::Fault;
 use super::stats::Seen;
-use super::tap::{Ending, Tap, Wire};
+use super::tap::{Tap, Wire};
 use super::{anthropic, embed, lists, manage, native, openai, responses};
 
 /// Go's limit for a request's head.
@@ -60,14 +60,15 @@ async fn answer(request: Request<Incoming>, app: &App, wire: &Wire, connection: 
     if head.headers.get("expect").is_some_and(|v| !v.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
         return closing(manage::empty(417));
     }
-    // A body that breaks off belongs to a connection that is gone: the answer goes nowhere.
-    let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let Ok(body) = body.collect().await.map(http_body_util::Collected::to_bytes) else {
+        // It broke off: the connection is gone or past use, and the request was never whole.
+        return closing(manage::empty(400));
+    };
     observe(app, &head, &body, wire, connection);
-    let fault = app.bench.script.take(head.uri.path(), INFERENCE.contains(&head.uri.path()));
+    let script = app.bench.script.clone();
+    let fault = script.on_arrival(head.uri.path(), INFERENCE.contains(&head.uri.path()));
     match &fault {
         Some(Fault::Stall) => std::future::pending().await,
-        Some(Fault::CutAfterBytes(bytes)) => wire.cut_after(*bytes, Ending::Close),
-        Some(Fault::ResetAfterBytes(bytes)) => wire.cut_after(*bytes, Ending::Reset),
         Some(Fault::QueueFull) => return Refusal::queue_full().answer(Family::of(head.uri.path())),
         Some(Fault::Answer { status, content_type, body }) => {
             return respond(*status, content_type, body.clone(), false);
@@ -77,7 +78,8 @@ async fn answer(request: Request<Incoming>, app: &App, wire: &Wire, connection: 
     let attached = !head.headers.contains_key("transfer-encoding");
     let multipart =
         head.headers.get(CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(b"multipart/form-data"));
-    let asked = Asked { body, multipart, fault, attached };
+    let asked = Asked { body, multipart, fault, wire: wire.clone(), script, attached };
+    asked.cut(asked.fault.as_ref());
     let answer = judged(&head, app, &asked).await;
     if head.method == Method::HEAD { without_body(answer) } else { answer }
 }

@@ -13,7 +13,7 @@ use super::tap::Wire;
 /// How long [`Observer::wait_until`] waits by default.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Counters since the start (`running`, `waiting` and `open` are of now).
+/// Counters since the start (`running`, `waiting`, `pending` and `open` are of now).
 #[derive(Debug, Clone, Default)]
 pub struct Stats {
     /// Connections open now.
@@ -26,6 +26,8 @@ pub struct Stats {
     pub running: usize,
     /// Requests that wait for a slot of a loaded model now.
     pub waiting: usize,
+    /// Requests that wait for a model not in memory now, the one that loads it included.
+    pub pending: usize,
     /// Tokens written.
     pub tokens: usize,
     /// Generations that came to their end, whatever it was.

@@ -43,7 +43,8 @@ fn sum(text: &str, name: &str, label: &str) -> f64 {
         let rest = line.strip_prefix(name).filter(|rest| rest.starts_with(['{', ' ']))?;
         rest.contains(label).then(|| rest.rsplit(' ').next()?.parse::<f64>().ok())?
     };
-    text.lines().filter_map(value).sum()
+    // Not `sum`, whose zero is -0 and shows as such.
+    text.lines().filter_map(value).fold(0.0, |sum, value| sum + value)
 }
 
 #[cfg(test)]

@@ -61,6 +61,18 @@ async fn a_connection_is_cut_after_so_many_bytes() {
 }
 
 #[tokio::test]
+async fn a_load_passes_by_what_counts_tokens_and_takes_what_fails_loads() {
+    let ollama = SimulatedOllama::start().await.unwrap();
+    ollama.fault(Fault::DieAfterTokens(1));
+    ollama.fault(Fault::FailLoad("out of memory".to_owned()));
+    let load = async || post(ollama.address(), "/api/generate", r#"{"model":"tiny"}"#).await;
+    let failed = load().await;
+    assert_eq!((failed.status, failed.text().as_str()), (500, r#"{"error":"out of memory"}"#));
+    assert_eq!(load().await.status, 200);
+    assert!(!ended(&post(ollama.address(), "/api/chat", CHAT).await.text()));
+}
+
+#[tokio::test]
 async fn a_stall_is_silence_until_the_client_leaves() {
     let ollama = SimulatedOllama::start().await.unwrap();
     ollama.fault(Fault::StallAfterTokens(2));

@@ -15,3 +15,4 @@ mod cancels;
 mod faults;
 mod sign_in;
 mod tokens;
+mod up;

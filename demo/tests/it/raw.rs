@@ -109,7 +109,9 @@ impl Reader {
         }
         self.body(asked, &mut answer).await;
         let mut byte = [0];
-        let after = tokio::time::timeout(Duration::from_millis(20), self.stream.read(&mut byte)).await;
+        let says_so = answer.header("connection") == Some("close") || asked.contains("HTTP/1.0");
+        let patience = Duration::from_millis(if says_so { 2000 } else { 5 });
+        let after = tokio::time::timeout(patience, self.stream.read(&mut byte)).await;
         answer.closed = self.ended || !matches!(after, Ok(Ok(1)) | Err(_));
         answer
     }

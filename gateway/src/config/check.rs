@@ -1,65 +1,17 @@
 //! The rules between keys that types cannot say. Each mistake begins with its key and says what it got.
 
+use std::time::Duration;
+
 use url::{Host, Url};
 
-use super::settings::{Config, Issuer, IssuerKind, StoreKind};
+use super::settings::{Config, Issuer, IssuerKind, Ollama, StoreKind};
 use crate::ollama::names::{ModelName, ModelPattern};
 
 /// Every broken rule.
 pub(super) fn mistakes(config: &Config) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut check = |ok: bool, sentence: String| {
-        if !ok {
-            found.push(sentence);
-        }
-    };
-    if let Some(ollama) = &config.ollama {
-        check(
-            Url::parse(&ollama.url).is_ok_and(|url| url.scheme() == "http" && url.path() == "/"),
-            format!("ollama.url: `{}` is not http://host:port", ollama.url),
-        );
-        check(ollama.parallel > 0, "ollama.parallel: 0 slots serve nobody".to_owned());
-        for (at, model) in ollama.models.iter().enumerate() {
-            if let Err(error) = ModelName::parse(model) {
-                check(false, format!("ollama.models[{at}]: `{model}`: {error}"));
-            }
-        }
-        let rates = [ollama.prefill_tokens_per_second, ollama.decode_tokens_per_second];
-        check(
-            rates.iter().all(|rate| *rate > 0.0),
-            format!("ollama.*_tokens_per_second: {rates:?} must be above 0"),
-        );
-    }
-    check(config.listen.admin.ip().is_loopback(), {
-        format!(
-            "listen.admin: {} is not a loopback address; metrics never leave the machine",
-            config.listen.admin
-        )
-    });
-    check(config.listen.connections > 0, "listen.connections: 0 admits nobody".to_owned());
-    check(config.listen.cores != Some(0), "listen.cores: 0 serves nobody".to_owned());
-    let streams = config.limits.h2_streams;
-    check((1..=256).contains(&streams), format!("limits.h2_streams: {streams} is not between 1 and 256"));
-    check(config.limits.output_tokens > 0, "limits.output_tokens: 0 answers nothing".to_owned());
-    check(config.limits.headers >= 8, format!("limits.headers: {} is below 8", config.limits.headers));
-    check(
-        config.limits.header_bytes >= 8192,
-        format!(
-            "limits.header_bytes: {} is below 8192, which one token may need",
-            config.limits.header_bytes
-        ),
-    );
-    let floors = config.queue.normal_floor + config.queue.batch_floor;
-    check(
-        config.queue.normal_floor >= 0.0 && config.queue.batch_floor >= 0.0 && floors < 1.0,
-        format!("queue.*_floor: together {floors}, must be below 1 and none negative"),
-    );
-    check(config.queue.capacity > 0, "queue.capacity: 0 lets nobody wait".to_owned());
-    check(config.store.kind == StoreKind::Sqlite, "store.kind: `dynamodb` is not in this version".to_owned());
-    check(
-        config.drain.accept_for_seconds <= config.drain.deadline_seconds,
-        "drain.accept_for_seconds: longer than drain.deadline_seconds".to_owned(),
-    );
+    let mut found = file_mistakes(config);
+    found.extend(config.ollama.iter().flat_map(ollama_mistakes));
+    found.extend(number_mistakes(config));
     found.extend(config.issuers.iter().enumerate().flat_map(|(at, issuer)| issuer_mistakes(at, issuer)));
     found.extend(config.access.allowed_origins.iter().filter(|o| !is_origin(o)).map(|origin| {
         format!("access.allowed_origins: `{origin}` is not scheme://host[:port], without a path")
@@ -71,6 +23,103 @@ pub(super) fn mistakes(config: &Config) -> Vec<String> {
         })
     }));
     found
+}
+
+/// The sentences of the rules that do not hold.
+fn broken<const N: usize>(rules: [(bool, String); N]) -> Vec<String> {
+    rules.into_iter().filter(|(holds, _)| !holds).map(|(_, sentence)| sentence).collect()
+}
+
+fn file_mistakes(config: &Config) -> Vec<String> {
+    let files = config
+        .tls
+        .iter()
+        .flat_map(|tls| [("tls.certificate", &tls.certificate), ("tls.private_key", &tls.private_key)]);
+    let missing = files.filter(|(_, file)| !file.is_file());
+    missing.map(|(key, file)| format!("{key}: `{}`: there is no such file", file.display())).collect()
+}
+
+fn ollama_mistakes(ollama: &Ollama) -> Vec<String> {
+    let rates = [ollama.prefill_tokens_per_second, ollama.decode_tokens_per_second];
+    let mut found = broken([
+        (
+            Url::parse(&ollama.url).is_ok_and(|url| url.scheme() == "http" && url.path() == "/"),
+            format!("ollama.url: `{}` is not http://host:port", ollama.url),
+        ),
+        (ollama.parallel > 0, "ollama.parallel: 0 slots serve nobody".to_owned()),
+        (
+            rates.iter().all(|rate| *rate > 0.0),
+            format!("ollama.*_tokens_per_second: {rates:?} must be above 0"),
+        ),
+    ]);
+    let models = ollama.models.iter().enumerate();
+    found.extend(models.filter_map(|(at, model)| {
+        ModelName::parse(model).err().map(|error| format!("ollama.models[{at}]: `{model}`: {error}"))
+    }));
+    found
+}
+
+fn number_mistakes(config: &Config) -> Vec<String> {
+    let (listen, limits, queue) = (&config.listen, &config.limits, &config.queue);
+    let floors = queue.normal_floor + queue.batch_floor;
+    let mut found = broken([
+        (
+            listen.admin.ip().is_loopback(),
+            format!(
+                "listen.admin: {} is not a loopback address; metrics never leave the machine",
+                listen.admin
+            ),
+        ),
+        (listen.connections > 0, "listen.connections: 0 admits nobody".to_owned()),
+        (listen.cores != Some(0), "listen.cores: 0 serves nobody".to_owned()),
+        (
+            (1..=256).contains(&limits.h2_streams),
+            format!("limits.h2_streams: {} is not between 1 and 256", limits.h2_streams),
+        ),
+        (limits.body_bytes > 0, "limits.body_bytes: 0 takes no request".to_owned()),
+        (limits.output_tokens > 0, "limits.output_tokens: 0 answers nothing".to_owned()),
+        (limits.headers >= 8, format!("limits.headers: {} is below 8", limits.headers)),
+        (
+            limits.header_bytes >= 8192,
+            format!("limits.header_bytes: {} is below 8192, which one token may need", limits.header_bytes),
+        ),
+        (
+            queue.normal_floor >= 0.0 && queue.batch_floor >= 0.0 && floors < 1.0,
+            format!("queue.*_floor: together {floors}, must be below 1 and none negative"),
+        ),
+        (queue.capacity > 0, "queue.capacity: 0 lets nobody wait".to_owned()),
+        (config.store.kind == StoreKind::Sqlite, "store.kind: `dynamodb` is not in this version".to_owned()),
+        (
+            config.drain.accept_for_seconds <= config.drain.deadline_seconds,
+            "drain.accept_for_seconds: longer than drain.deadline_seconds".to_owned(),
+        ),
+    ]);
+    let none = times(config).into_iter().filter(|(_, time)| time.is_zero());
+    found.extend(
+        none.map(|(key, _)| format!("{key}: 0 s would end everything at once; no limit can be turned off")),
+    );
+    found
+}
+
+/// Times that must not be zero.
+fn times(config: &Config) -> Vec<(&'static str, Duration)> {
+    let (limits, queue) = (&config.limits, &config.queue);
+    let mut times = vec![
+        ("limits.stream_seconds", limits.stream_seconds),
+        ("limits.answer_seconds", limits.answer_seconds),
+        ("limits.handshake_seconds", limits.handshake_seconds),
+        ("limits.header_seconds", limits.header_seconds),
+        ("limits.body_idle_seconds", limits.body_idle_seconds),
+        ("limits.idle_seconds", limits.idle_seconds),
+        ("limits.write_stall_seconds", limits.write_stall_seconds),
+        ("queue.max_wait_seconds", queue.max_wait_seconds),
+        ("queue.keepalive_every_seconds", queue.keepalive_every_seconds),
+    ];
+    if let Some(ollama) = &config.ollama {
+        times.push(("ollama.load_seconds", ollama.load_seconds));
+        times.push(("ollama.stuck_seconds", ollama.stuck_seconds));
+    }
+    times
 }
 
 fn issuer_mistakes(at: usize, issuer: &Issuer) -> Vec<String> {

@@ -23,8 +23,8 @@ use crate::process::Shared;
 use crate::request::Journey;
 use crate::stack::stack;
 
-/// How long an HTTP/2 connection that must end may take to say so.
-const GOODBYE: Duration = Duration::from_secs(5);
+/// How long an HTTP/2 connection that must end may take to say so: a round trip, if there is anybody.
+const GOODBYE: Duration = Duration::from_secs(1);
 /// HTTP/2 flow control for request bodies: a stream may send this much unread, a connection four times that.
 const H2_WINDOW: u32 = 256 << 10;
 /// What hyper may hold for a slow HTTP/2 reader, per stream.

@@ -55,7 +55,7 @@ impl Upstream {
 /// Why there is no (further) answer. None of it reaches a caller as it stands: it names inner addresses.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// Nobody listens there, or not in time. No work was done.
+    /// Nobody listens there, or not in time, or not to the end of the request. No work was done.
     #[error("cannot connect: {0}")]
     Connect(io::Error),
     /// The connection broke before the first byte of an answer.
@@ -145,11 +145,13 @@ impl Client {
     /// the first token. Dropping the future closes the connection.
     ///
     /// # Errors
-    /// As [`ClientError`]; a kept connection that turns out dead is replaced once, unseen.
+    /// As [`ClientError`]; a kept connection that turns out dead is replaced once, unseen, as long as no work can have
+    /// been done: nothing is sent twice that was sent whole, but for reading a list.
     pub async fn send(&self, upstream: &Upstream, request: &Outgoing) -> Result<Answer, ClientError> {
         if let Some(stream) = self.take_idle(upstream) {
             match self.exchange(stream, upstream, request).await {
-                Err(ClientError::Unanswered(_)) => {}
+                Err(ClientError::Connect(_)) => {}
+                Err(ClientError::Unanswered(_)) if request.body.is_none() => {}
                 result => return result,
             }
         }
@@ -166,7 +168,7 @@ impl Client {
         let body = request.body.clone().unwrap_or_default();
         let mut bytes = request.head(upstream).chain(body);
         while bytes.has_remaining() {
-            stream.write_buf(&mut bytes).await.map_err(ClientError::Unanswered)?;
+            stream.write_buf(&mut bytes).await.map_err(ClientError::Connect)?;
         }
         let (head, rest) = read_head(&mut stream).await?;
         Ok(Answer {
@@ -309,6 +311,11 @@ impl AnswerBody {
             self.client.keep(&self.upstream, stream);
         }
         More::End
+    }
+
+    /// Has the proper end been read? Whoever told its length ahead is not asked for more after that many bytes.
+    pub fn is_done(&self) -> bool {
+        self.framing.is_done()
     }
 
     /// Reads the body to its end, at most `limit` bytes.

@@ -25,6 +25,11 @@ use crate::request::queue::{Queue, UpstreamId};
 
 /// How often `/api/ps` is read.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// The same while Ollama does not answer: somebody may be waiting for it.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// How long requests wait for an Ollama that does not answer before they are refused: a restart (systemd's
+/// `RestartSec=3`, and a moment) should cost nobody an error.
+const GRACE: Duration = Duration::from_secs(4);
 /// How long a list of models is believed without need; an unknown name reads it again, at most once a second.
 const LIST_EVERY: Duration = Duration::from_secs(30);
 const LIST_AGAIN: Duration = Duration::from_secs(1);
@@ -53,9 +58,16 @@ pub struct Known {
     /// Entries of `/api/ps`, as Ollama wrote them.
     pub running: Vec<(ModelName, Value)>,
     listed: Option<Instant>,
+    /// Since when it does not answer; `None` also before the first look.
+    silent_since: Option<Instant>,
 }
 
 impl Known {
+    /// Has it been silent for longer than a restart takes?
+    pub fn is_down(&self) -> bool {
+        self.silent_since.is_some_and(|since| since.elapsed() > GRACE)
+    }
+
     /// Is the model in memory?
     pub fn is_loaded(&self, model: &ModelName) -> bool {
         self.running.iter().any(|(name, _)| name == model)
@@ -160,8 +172,9 @@ impl Keeper {
             self.start_loads();
             self.offer();
             self.looks.send_modify(|n| *n += 1);
+            let pause = if self.known.load().reachable { LOOK_EVERY } else { LOOK_AGAIN };
             tokio::select! {
-                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = tokio::time::sleep(pause) => {}
                 () = self.queue.changed() => {}
                 () = self.look_now.notified() => {}
             }
@@ -174,32 +187,41 @@ impl Keeper {
     }
 
     async fn look(&self) {
-        let mut known = Known::clone(&self.known.load());
+        let before = self.known.load_full();
         match self.list("/api/ps").await {
             Ok(running) => {
-                if !known.reachable {
-                    known.version = self.version().await;
-                    known.listed = None;
+                let version = if before.reachable { None } else { self.version().await };
+                self.learn(|known| {
+                    known.listed = known.listed.filter(|_| known.reachable);
+                    known.reachable = true;
+                    known.silent_since = None;
+                    known.running.clone_from(&running);
+                    known.version = version.clone().or(known.version.take());
+                });
+                if self.known.load().listed.is_none_or(|at| at.elapsed() > LIST_EVERY) {
+                    self.relist().await;
                 }
-                known.reachable = true;
-                known.running = running;
             }
             Err(error) => {
-                if known.reachable {
+                if before.reachable {
                     tracing::warn!(%error, "the local Ollama does not answer");
                 }
-                known.reachable = false;
-                known.running.clear();
+                self.learn(|known| {
+                    known.reachable = false;
+                    known.silent_since.get_or_insert_with(Instant::now);
+                    known.running.clear();
+                });
             }
         }
-        if known.reachable
-            && known.listed.is_none_or(|at| at.elapsed() > LIST_EVERY)
-            && let Ok(tags) = self.list("/api/tags").await
-        {
-            known.tags = tags;
-            known.listed = Some(Instant::now());
-        }
-        self.known.store(Arc::new(known));
+    }
+
+    /// Changes what is known, and nothing that somebody else has learned meanwhile.
+    fn learn(&self, change: impl Fn(&mut Known)) {
+        self.known.rcu(|known| {
+            let mut known = Known::clone(known);
+            change(&mut known);
+            known
+        });
     }
 
     async fn list(&self, path: &'static str) -> Result<Vec<(ModelName, Value)>, ClientError> {
@@ -235,22 +257,39 @@ impl Keeper {
         if self.known.load().listed.is_some_and(|at| at.elapsed() < LIST_AGAIN) {
             return;
         }
+        let asked = Instant::now();
         if let Ok(tags) = self.list("/api/tags").await {
-            self.known.rcu(|known| Known {
-                tags: tags.clone(),
-                listed: Some(Instant::now()),
-                reachable: true,
-                ..Known::clone(known)
+            self.learn(|known| {
+                known.tags.clone_from(&tags);
+                known.listed = Some(asked);
             });
+        }
+    }
+
+    /// Models were pulled or deleted: the list is read again before it is shown or believed.
+    pub fn models_changed(&self) {
+        self.learn(|known| known.listed = None);
+        self.look_now();
+    }
+
+    /// Returns with a list that is not known to be old.
+    pub async fn fresh(&self) {
+        let known = self.known.load_full();
+        if known.reachable && known.listed.is_none() {
+            self.relist().await;
         }
     }
 
     /// Does Ollama have `model`? Looks again before it says no.
     ///
     /// # Errors
-    /// 404 where it does not, 503 where nobody can say since Ollama does not answer.
+    /// 404 where it does not, 503 while Ollama does not answer.
     pub async fn find(&self, model: &ModelName) -> Result<(), Refusal> {
-        if self.known.load().has(model) {
+        let known = self.known.load_full();
+        if known.is_down() {
+            return Err(unreachable_now());
+        }
+        if known.has(model) && known.listed.is_some() {
             return Ok(());
         }
         self.relist().await;
@@ -294,6 +333,9 @@ impl Keeper {
 
     fn start_loads(self: &Arc<Self>) {
         let known = self.known.load();
+        if known.is_down() {
+            self.queue.wanted().iter().for_each(|model| self.queue.fail(model, unreachable_now()));
+        }
         if !known.reachable {
             return;
         }

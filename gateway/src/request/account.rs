@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use fleet::store::Usage;
 
-use super::route::Route;
+use super::route::{Class, Route};
 use crate::error::Refusal;
 use crate::identity::Principal;
 use crate::metrics::{Finished, Metrics};
@@ -115,6 +115,15 @@ impl Account {
     }
 }
 
+impl Account {
+    /// By Ollama's own figures; where it gave none, by the time from the first byte to the last.
+    fn tokens_per_second(&self, output: u64, took: Duration) -> Option<f64> {
+        let measured = self.first_token.map(|first| took.saturating_sub(first));
+        let decode = self.seen.decode.or(measured).filter(|took| output > 0 && !took.is_zero())?;
+        Some((output as f64 / decode.as_secs_f64()).round())
+    }
+}
+
 impl Drop for Account {
     fn drop(&mut self) {
         let took = self.began.elapsed();
@@ -127,14 +136,16 @@ impl Drop for Account {
             u64::from(self.seen.output_tokens.unwrap_or(0)),
         );
         let model = self.model.as_ref().map_or("none", |model| model.as_str());
+        // What is pulled need not exist: only models that were asked for an answer are labels.
+        let inference = self.route.is_some_and(|route| route.class == Class::Inference);
         let finished = Finished {
             route,
             outcome: self.outcome.label(),
             reason: self.reason,
-            model,
+            model: if inference { model } else { "none" },
             took,
             waited: self.waited,
-            first_token: self.first_token,
+            first_token: self.first_token.filter(|_| inference),
             prompt_tokens: prompt,
             output_tokens: output,
         };
@@ -163,7 +174,7 @@ impl Drop for Account {
             load_ms = millis(self.seen.load),
             prompt_tokens = prompt,
             output_tokens = output,
-            tokens_per_second = self.seen.decode.map(|d| (output as f64 / d.as_secs_f64().max(1e-9)).round()),
+            tokens_per_second = self.tokens_per_second(output, took),
             bytes = self.bytes,
             "request"
         );

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::forward::{Begun, Failure, Slot, broke_off, forward};
+use super::forward::{Begun, Changes, Failure, Slot, broke_off, forward};
 use super::inspect::{Ask, Kind};
 use super::limit::BodyHold;
 use super::queue::{Demand, Permit, Queue};
@@ -60,7 +60,11 @@ impl Means {
             }
             Kind::Show => self.show(&ask).await,
             Kind::Unload => self.unqueued(&ask, self.stuck).await,
-            Kind::Pull | Kind::Delete => self.unqueued(&ask, ADMINISTRATION).await,
+            Kind::Pull | Kind::Delete => {
+                let changes = Some(Changes(self.keeper.clone()));
+                let begun = self.unqueued(&ask, ADMINISTRATION).await?;
+                Ok(Begun { changes, ..begun })
+            }
         }
     }
 
@@ -69,7 +73,7 @@ impl Means {
         let rates = self.pace.of(&ask.model);
         for _ in 0..TRIES {
             let waited = permit.waited();
-            let slot = Slot::new(permit, rates);
+            let slot = Slot::new(permit, self.keeper.clone(), rates);
             let upstream = self.keeper.upstream();
             match forward(&self.client, upstream, ask, Some(slot), waited, self.stuck_after(ask, rates)).await
             {

@@ -1,5 +1,6 @@
 //! Sending a request to the upstream its place names, and what its first sign is: an answer, a refusal, or nothing.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
@@ -10,6 +11,7 @@ use crate::error::Refusal;
 use crate::ollama::client::{Answer, Client, ClientError, Outgoing, Upstream};
 use crate::ollama::dialect::Api;
 use crate::ollama::frames::Seen;
+use crate::ollama::models::Keeper;
 use crate::ollama::pace::Rates;
 use crate::ollama::plain_words;
 
@@ -22,6 +24,7 @@ const ERROR_BYTES: usize = 64 << 10;
 /// Ollama has noticed: a slot given away earlier would make the next request wait inside Ollama.
 pub struct Slot {
     permit: Option<Permit>,
+    keeper: Arc<Keeper>,
     rates: Rates,
     since: Instant,
     answering: bool,
@@ -29,8 +32,8 @@ pub struct Slot {
 
 impl Slot {
     /// Occupies the permit's place from now on.
-    pub fn new(permit: Permit, rates: Rates) -> Self {
-        Self { permit: Some(permit), rates, since: Instant::now(), answering: false }
+    pub fn new(permit: Permit, keeper: Arc<Keeper>, rates: Rates) -> Self {
+        Self { permit: Some(permit), keeper, rates, since: Instant::now(), answering: false }
     }
 
     /// A token was seen: a cancel is noticed soon from now on.
@@ -45,6 +48,12 @@ impl Slot {
             permit.settle(work, self.since.elapsed());
         }
         work
+    }
+
+    /// The answer broke: perhaps the model's engine died. Nobody is let in before that is known, or the next client
+    /// would own its load.
+    pub fn broke(&self) {
+        self.keeper.broke();
     }
 
     /// The work in `seen`, in seconds of an idle node.
@@ -75,6 +84,17 @@ pub struct Begun {
     pub slot: Option<Slot>,
     /// Time spent in the queue.
     pub waited: Duration,
+    /// There for what may change which models there are.
+    pub changes: Option<Changes>,
+}
+
+/// Dropped at the end of such an answer, it has the lists read again before the next one is given.
+pub struct Changes(pub Arc<Keeper>);
+
+impl Drop for Changes {
+    fn drop(&mut self) {
+        self.0.models_changed();
+    }
 }
 
 /// Why nothing has begun.
@@ -105,13 +125,21 @@ pub async fn forward(
     let mut answer = match sent {
         Err(_) => return Err(Failure::Stuck),
         Ok(Err(ClientError::Connect(_))) => return Err(Failure::Unreached(slot.and_then(Slot::unused))),
-        Ok(Err(_)) => return Err(Failure::Refused(broke_off(false))),
+        Ok(Err(_)) => {
+            if let Some(slot) = &slot {
+                slot.broke();
+            }
+            return Err(Failure::Refused(broke_off(false)));
+        }
         Ok(Ok(answer)) => answer,
     };
     if answer.status != StatusCode::OK {
         let status = answer.status;
         let body = answer.body.collect(ERROR_BYTES).await.unwrap_or_default();
         if let Some(slot) = slot.take() {
+            if status.is_server_error() {
+                slot.broke();
+            }
             slot.finish(&Seen::default());
         }
         return Err(Failure::Refused(plain_words::refusal(status, &body)));
@@ -119,7 +147,7 @@ pub async fn forward(
     if let Some(slot) = &mut slot {
         slot.answering();
     }
-    Ok(Begun { answer, slot, waited })
+    Ok(Begun { answer, slot, waited, changes: None })
 }
 
 /// What a caller is told when the upstream breaks, before or within an answer.

@@ -13,7 +13,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::time::Sleep;
 
 use super::account::{Account, Outcome};
-use super::forward::{Begun, Slot, broke_off};
+use super::forward::{Begun, Changes, Slot, broke_off};
 use super::inspect::Ask;
 use super::limit::{Pass, Reservation};
 use crate::body::Cut;
@@ -22,7 +22,7 @@ use crate::connection::clock::{ConnectionClock, Serving, Sweeper, Timed};
 use crate::error::Refusal;
 use crate::ollama::client::{Answer, AnswerBody, More};
 use crate::ollama::dialect::Api;
-use crate::ollama::frames::{Frames, facts_of_whole, keepalive};
+use crate::ollama::frames::{Frames, Seen, facts_of_whole, keepalive};
 use crate::ollama::names::ModelName;
 use crate::ollama::pace::Pace;
 
@@ -72,12 +72,19 @@ pub struct Traits {
     stream: bool,
     hide_usage: bool,
     model: ModelName,
+    prompt_tokens: u32,
 }
 
 impl Traits {
     /// The traits of `ask`.
     pub fn of(ask: &Ask) -> Self {
-        Self { api: ask.api, stream: ask.stream, hide_usage: ask.hide_usage, model: ask.model.clone() }
+        Self {
+            api: ask.api,
+            stream: ask.stream,
+            hide_usage: ask.hide_usage,
+            model: ask.model.clone(),
+            prompt_tokens: ask.prompt_tokens,
+        }
     }
 }
 
@@ -100,6 +107,7 @@ struct State {
     passage: Option<Passage>,
     pace: Arc<Pace>,
     rules: Rules,
+    changes: Option<Changes>,
     /// When the stream must be over.
     ends: Instant,
     /// When bytes last went out.
@@ -223,6 +231,7 @@ impl State {
             passage: Some(passage),
             pace,
             rules,
+            changes: None,
             ends: now + rules.stream,
             last_sent: now,
             timer: None,
@@ -232,17 +241,23 @@ impl State {
     }
 
     fn begin(&mut self, begun: Begun) {
-        let Begun { answer: Answer { body, .. }, slot, waited } = begun;
+        let Begun { answer: Answer { body, .. }, slot, waited, changes } = begun;
         if let Some(passage) = &mut self.passage {
             passage.account.waited = slot.is_some().then_some(waited);
             passage.account.first_byte();
         }
         self.ends = Instant::now() + self.rules.stream;
-        self.phase = if self.traits.stream {
-            Phase::Streaming { body, frames: Frames::new(self.traits.api, self.traits.hide_usage), slot }
+        self.changes = changes;
+        if self.traits.stream {
+            let frames = Frames::new(self.traits.api, self.traits.hide_usage);
+            self.phase = Phase::Streaming { body, frames, slot };
+        } else if body.is_done() {
+            // An empty answer: nobody will ask for its bytes.
+            self.settle(Seen::default(), slot);
+            self.close(Phase::Done);
         } else {
-            Phase::Passing { body, tail: BytesMut::new(), slot }
-        };
+            self.phase = Phase::Passing { body, tail: BytesMut::new(), slot };
+        }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cut>>> {
@@ -265,14 +280,12 @@ impl State {
             return match step {
                 Step::Bytes(bytes) => Poll::Ready(Some(Ok(self.hand(bytes)))),
                 Step::Last(bytes) => {
-                    self.phase = Phase::Done;
                     let last = (!bytes.is_empty()).then(|| Ok(self.hand(bytes)));
-                    self.passage = None;
+                    self.close(Phase::Done);
                     Poll::Ready(last)
                 }
                 Step::Cut => {
-                    self.phase = Phase::Ended;
-                    self.passage = None;
+                    self.close(Phase::Ended);
                     Poll::Ready(Some(Err(Cut)))
                 }
                 Step::Idle => {
@@ -281,6 +294,13 @@ impl State {
                 }
             };
         }
+    }
+
+    /// Gives back what the request held.
+    fn close(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.changes = None;
+        self.passage = None;
     }
 
     fn hand(&mut self, bytes: Bytes) -> Bytes {
@@ -319,7 +339,9 @@ impl State {
                 (Ok(More::End), Ok(())) => {
                     frames.finish(&mut out);
                     if !frames.is_complete() {
-                        return self.fail(out, &broke_off(true));
+                        let step = self.fail(out, &broke_off(true));
+                        self.free();
+                        return step;
                     }
                     let (seen, slot) = (frames.seen().clone(), slot.take());
                     self.settle(seen, slot);
@@ -338,13 +360,16 @@ impl State {
         keep_tail(tail, &out);
         match more {
             Poll::Pending => Step::Idle,
-            Poll::Ready(Ok(More::Data)) => Step::Bytes(out.freeze()),
-            Poll::Ready(Ok(More::End)) => {
+            Poll::Ready(Ok(More::Data)) if !body.is_done() => Step::Bytes(out.freeze()),
+            Poll::Ready(Ok(_)) => {
                 let (seen, slot) = (facts_of_whole(self.traits.api, tail), slot.take());
                 self.settle(seen, slot);
-                Step::Last(Bytes::new())
+                Step::Last(out.freeze())
             }
             Poll::Ready(Err(_)) => {
+                if let Some(slot) = slot {
+                    slot.broke();
+                }
                 self.outcome(Outcome::Broken, "broke_off");
                 Step::Cut
             }
@@ -352,7 +377,12 @@ impl State {
     }
 
     /// The answer is whole: prices what it was, frees the slot, learns.
-    fn settle(&mut self, seen: crate::ollama::frames::Seen, slot: Option<Slot>) {
+    fn settle(&mut self, mut seen: Seen, slot: Option<Slot>) {
+        if seen.tokens > 0 {
+            // An API without counts is counted by its chunks.
+            seen.prompt_tokens.get_or_insert(self.traits.prompt_tokens);
+            seen.output_tokens.get_or_insert(u32::try_from(seen.tokens).unwrap_or(u32::MAX));
+        }
         if slot.is_some() {
             self.pace.learn(&self.traits.model, &seen);
         }
@@ -367,8 +397,20 @@ impl State {
         passage.account.seen = seen;
     }
 
+    /// Ollama has ended the answer, so nothing of it runs there any more: its slot need not be held.
+    fn free(&mut self) {
+        if let Phase::Streaming { frames, slot, .. } = &mut self.phase
+            && let Some(slot) = slot.take()
+        {
+            slot.finish(frames.seen());
+        }
+    }
+
     /// The stream breaks: what came, then an error in the family's form.
     fn fail(&mut self, mut out: BytesMut, refusal: &Refusal) -> Step {
+        if let Phase::Streaming { slot: Some(slot), .. } = &self.phase {
+            slot.broke();
+        }
         self.note_partial();
         self.outcome(Outcome::Broken, "broke_off");
         out.extend_from_slice(&self.in_stream(refusal));
@@ -378,6 +420,10 @@ impl State {
     fn refuse(&mut self, refusal: &Refusal) -> Step {
         if let Some(passage) = &mut self.passage {
             passage.account.refused(refusal);
+            // Nothing was generated: the tokens go back. What had begun to come stays charged.
+            if let (Phase::Awaiting(_), Some(reservation)) = (&self.phase, passage.reservation.take()) {
+                reservation.settle(0);
+            }
         }
         Step::Last(self.in_stream(refusal))
     }
@@ -434,8 +480,7 @@ impl State {
     fn end(&mut self, outcome: Outcome, reason: &'static str) {
         self.note_partial();
         self.outcome(outcome, reason);
-        self.phase = Phase::Ended;
-        self.passage = None;
+        self.close(Phase::Ended);
         self.owing = None;
     }
 
@@ -450,8 +495,15 @@ impl State {
     fn note_partial(&mut self) {
         let Phase::Streaming { frames, slot, .. } = &self.phase else { return };
         let mut seen = frames.seen().clone();
-        seen.output_tokens.get_or_insert(u32::try_from(seen.tokens).unwrap_or(u32::MAX));
+        let output = *seen.output_tokens.get_or_insert(u32::try_from(seen.tokens).unwrap_or(u32::MAX));
+        if output > 0 {
+            // Counts come at the end only; but the prompt was read.
+            seen.prompt_tokens.get_or_insert(self.traits.prompt_tokens);
+        }
         if let Some(passage) = &mut self.passage {
+            if let Some(reservation) = &mut passage.reservation {
+                reservation.count(u64::from(self.traits.prompt_tokens) + u64::from(output));
+            }
             passage.account.work = slot.as_ref().map_or(0.0, |slot| slot.work(&seen));
             passage.account.seen = seen;
         }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use demo::ollama::{Model, SimulatedOllama};
 use serde_json::{Value, json};
 
-use crate::support::{CHAT, PATIENCE, TestGateway, ollama_with, request};
+use crate::apis::until;
+use crate::support::{CHAT, TestGateway, ollama_with, request};
 
 /// How the client goes.
 #[derive(Debug, Clone, Copy)]
@@ -89,12 +90,10 @@ async fn check(stage: Stage, going: Going, path: &str) {
     let client = begin(&gateway, going, path).await;
     match stage {
         Stage::Queued | Stage::Loading => {
-            let queued = async {
-                while gateway.gateway.shared.queue.load().queued == 0 {
-                    tokio::time::sleep(Duration::from_millis(2)).await;
-                }
-            };
-            tokio::time::timeout(PATIENCE, queued).await.expect(&case);
+            until(&case, || gateway.gateway.shared.queue.load().queued > 0).await;
+            if let Stage::Loading = stage {
+                ollama.wait_until(|stats| stats.model(CHAT).loads_started == 1).await.expect(&case);
+            }
         }
         Stage::Prefill | Stage::Decode => {
             ollama.wait_until(|stats| stats.running == 1).await.expect(&case);
@@ -103,12 +102,7 @@ async fn check(stage: Stage, going: Going, path: &str) {
     drop(client);
     match stage {
         Stage::Queued | Stage::Loading => {
-            let left = async {
-                while gateway.gateway.shared.queue.load().queued > 0 {
-                    tokio::time::sleep(Duration::from_millis(2)).await;
-                }
-            };
-            tokio::time::timeout(Duration::from_secs(2), left).await.expect(&case);
+            until(&case, || gateway.gateway.shared.queue.load().queued == 0).await;
             ollama.release_loads();
             drop(others);
             ollama.wait_until(|stats| stats.running == 0).await.expect(&case);

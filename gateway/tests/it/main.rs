@@ -1,13 +1,44 @@
 //! The gateway's promises, over real sockets and TLS, against a simulated Ollama that is held to recordings of a
 //! real one. One file, one promise.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "all of this is tests, also what stands outside a test function"
+)]
+
 mod support;
-mod smoke;
+mod accounts;
+mod administration;
+mod apis;
+mod broken_streams;
+mod canary;
 mod cancel;
-mod speak;
-mod framing;
-mod tls;
+mod configuration;
+mod credentials;
+mod draining;
 mod early_refusal;
-mod slow_clients;
+mod errors;
+mod fairness;
+mod framing;
 mod hostile;
+mod keepalive;
+mod lists;
+mod loads;
+mod networks;
+mod origins;
+mod outages;
+mod queueing;
+mod rate;
+mod readiness;
+mod routes;
+mod slow_clients;
+mod smoke;
+mod speak;
+mod stalled_readers;
+mod streams;
+mod stuck;
+mod tls;
+mod whole_answers;
 mod wycheproof;

@@ -122,6 +122,42 @@ async fn a_body_that_stops_or_trickles_is_408() {
 }
 
 #[tokio::test]
+async fn over_http2_a_stopped_body_is_408_and_its_siblings_go_on() {
+    let (ollama, gateway) = gateway().await;
+    let mut h2 = gateway.h2().await;
+    let request = |path: &str| {
+        let request = http::Request::post(gateway.url(path));
+        request.header("authorization", format!("Bearer {}", gateway.token())).body(()).unwrap()
+    };
+    let (answer, mut send) = h2.send_request(request("/api/chat"), false).unwrap();
+    send.send_data("{".into(), false).unwrap();
+    let (sibling, mut whole) = h2.send_request(request("/api/chat"), false).unwrap();
+    whole.send_data(chat(false).to_string().into(), true).unwrap();
+    assert_eq!(timeout(PATIENCE, sibling).await.unwrap().unwrap().status(), 200);
+    assert_eq!(timeout(PATIENCE, answer).await.unwrap().unwrap().status(), 408);
+    let (after, mut whole) = h2.send_request(request("/api/chat"), false).unwrap();
+    whole.send_data(chat(false).to_string().into(), true).unwrap();
+    assert_eq!(timeout(PATIENCE, after).await.unwrap().unwrap().status(), 200);
+    assert_eq!(ollama.inferences().iter().filter(|seen| seen.target == "/api/chat").count(), 2);
+}
+
+#[tokio::test]
+async fn over_http2_silence_has_its_time_too() {
+    let (_ollama, gateway) = gateway().await;
+    for sent in ["", "PRI * HTTP/2.0\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0"] {
+        let mut stream = gateway.tls(&[b"h2"]).await;
+        let began = Instant::now();
+        stream.write_all(sent.as_bytes()).await.unwrap();
+        stream.flush().await.unwrap();
+        let mut read = Vec::new();
+        let _ = timeout(PATIENCE, stream.read_to_end(&mut read)).await.expect("the connection ends");
+        let took = began.elapsed();
+        // A second more is the time for a goodbye.
+        assert!((HEADER / 2..HEADER * 5 + Duration::from_secs(1)).contains(&took), "{sent:?}: {took:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_slow_body_at_the_wanted_rate_is_taken() {
     let (_ollama, gateway) = gateway().await;
     let body = chat(false).to_string();

@@ -130,6 +130,7 @@ impl Authority {
 pub struct TestGateway {
     pub port: u16,
     pub ca: Authority,
+    #[allow(dead_code, reason = "kept: the files are deleted with it")]
     pub dir: TempDir,
     pub issuer: Issuer,
     pub gateway: Gateway,
@@ -149,13 +150,13 @@ impl TestGateway {
     /// A gateway with defaults, the chat model pinned, short times where waiting would cost the tests theirs.
     pub async fn in_front_of(ollama: &SimulatedOllama) -> Builder {
         let issuer = Issuer::start().await.unwrap();
-        let mut config = Config::default();
-        config.ollama = Some(settings::Ollama {
+        let local = settings::Ollama {
             url: ollama.url(),
             parallel: 2,
             models: vec![CHAT.to_owned()],
             ..settings::Ollama::default()
-        });
+        };
+        let mut config = Config { ollama: Some(local), ..Config::default() };
         config.issuers = vec![settings::Issuer {
             issuer: issuer.url(),
             kind: settings::IssuerKind::Oidc,
@@ -274,6 +275,11 @@ impl TestGateway {
         let (send, connection) = h2::client::handshake(self.tls(&[b"h2"]).await).await.unwrap();
         self.tasks.spawn(async move { drop(connection.await) });
         send.ready().await.unwrap()
+    }
+
+    /// Has `serve` returned?
+    pub fn has_ended(&self) -> bool {
+        self.running[0].is_finished()
     }
 
     /// The text of `/metrics`.

@@ -115,7 +115,8 @@ async fn healthy(stream: &mut TlsStream<TcpStream>) {
 async fn versions_1_2_and_1_3_with_both_protocols() {
     let ollama = ollama().await;
     let gateway = TestGateway::in_front_of(&ollama).await.start().await;
-    let offers: [(&[&[u8]], Option<&[u8]>); 4] = [
+    type Offer = (&'static [&'static [u8]], Option<&'static [u8]>);
+    let offers: [Offer; 4] = [
         (&[b"h2", b"http/1.1"], Some(b"h2")),
         (&[b"http/1.1", b"h2"], Some(b"h2")),
         (&[b"http/1.1"], Some(b"http/1.1")),
