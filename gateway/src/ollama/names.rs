@@ -36,6 +36,9 @@ impl ModelName {
             return Err(NameError::Invalid);
         }
         let name = lower.strip_suffix(":local").unwrap_or(&lower);
+        if name.ends_with(":local") {
+            return Err(NameError::Invalid); // sent on as `x:local`, Ollama would take off the other one too
+        }
         if name.ends_with(":cloud") || name.rsplit_once(':').is_some_and(|(_, tag)| tag.ends_with("-cloud")) {
             return Err(NameError::Cloud);
         }
@@ -184,6 +187,7 @@ mod tests {
             "x:",
             "-x",
             "é",
+            "x:local:local",
         ] {
             check(text, Err(NameError::Invalid));
         }
