@@ -16,6 +16,7 @@ mod broken_streams;
 mod canary;
 mod cancel;
 mod configuration;
+mod corpora;
 mod credentials;
 mod draining;
 mod early_refusal;

@@ -1,0 +1,3 @@
+//! What is fuzzed: one function per parser of ours.
+
+pub mod targets;
