@@ -7,3 +7,4 @@ mod malformed_frames;
 mod floods;
 mod windows;
 mod desync;
+mod soak;
