@@ -3,6 +3,8 @@
 //! classes without them. Behind every case a good request is sent on the same connection: it must be answered as a
 //! request of its own or not at all.
 
+#![expect(clippy::print_stdout, reason = "a test that says what it skips")]
+
 use std::path::PathBuf;
 
 use demo::ollama::SimulatedOllama;

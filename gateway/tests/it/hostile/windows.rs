@@ -37,7 +37,7 @@ async fn what_is_announced_is_kept() {
         pairs
             .filter(|pair| pair[..2] == id.to_be_bytes())
             .map(|pair| u32::from_be_bytes(pair[2..].try_into().unwrap()))
-            .last()
+            .next_back()
     };
     assert_eq!(value(MAX_CONCURRENT_STREAMS), Some(limits.h2_streams));
     assert_eq!(value(MAX_HEADER_LIST_SIZE), Some(limits.header_bytes as u32));
