@@ -10,7 +10,7 @@ use http_body_util::Full;
 use crate::connection::clock::Serving;
 use crate::request::relay::Relay;
 
-/// What we answer with. Its end is the end of the request on its connection.
+/// What we answer with. Its last byte is the end of the request on its connection.
 pub struct Body {
     kind: Kind,
     serving: Option<Serving>,
@@ -37,9 +37,13 @@ impl Body {
         Self { kind: Kind::Relay(relay), serving: None }
     }
 
-    /// Ties the end of `serving` to the end of this body.
+    /// Ties the end of `serving` to the last byte that is handed out. Not to that of the body: on HTTP/2 hyper keeps
+    /// it for as long as a client's window is closed, which may be for ever.
     pub fn ends(mut self, serving: Serving) -> Self {
-        self.serving = Some(serving);
+        match &mut self.kind {
+            Kind::Full(_) => self.serving = Some(serving),
+            Kind::Relay(relay) => relay.ends(serving),
+        }
         self
     }
 }
@@ -49,8 +53,12 @@ impl HttpBody for Body {
     type Error = Cut;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        match &mut self.get_mut().kind {
-            Kind::Full(full) => Pin::new(full).poll_frame(cx).map_err(|never| match never {}),
+        let this = self.get_mut();
+        match &mut this.kind {
+            Kind::Full(full) => {
+                this.serving = None;
+                Pin::new(full).poll_frame(cx).map_err(|never| match never {})
+            }
             Kind::Relay(relay) => relay.poll_bytes(cx).map(|chunk| chunk.map(|c| c.map(Frame::data))),
         }
     }

@@ -58,7 +58,7 @@ pub struct Core {
     /// Upstream connections.
     pub client: Client,
     /// The clock of connections and streams.
-    pub sweeper: Sweeper,
+    pub sweeper: Arc<Sweeper>,
 }
 
 /// The way of every request on one runtime.
@@ -219,7 +219,7 @@ impl Journey {
         let mut awaited: relay::Awaited = Box::pin(means.answer(ask, caller, hold));
         let patience = self.patience(stream, kind);
         let begun = timeout(patience, &mut awaited).await;
-        let mut passage = Passage { account, pass, reservation };
+        let mut passage = Passage { account, pass, reservation, serving: None };
         let (pace, rules) = (self.shared.pace.clone(), self.shared.rules);
         let (mut response, relay) = match begun {
             Ok(Ok(begun)) => {

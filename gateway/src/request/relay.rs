@@ -18,7 +18,7 @@ use super::inspect::Ask;
 use super::limit::{Pass, Reservation};
 use crate::body::Cut;
 use crate::config::settings::{Limits, Queue};
-use crate::connection::clock::{ConnectionClock, Sweeper, Timed};
+use crate::connection::clock::{ConnectionClock, Serving, Sweeper, Timed};
 use crate::error::Refusal;
 use crate::ollama::client::{Answer, AnswerBody, More};
 use crate::ollama::dialect::Api;
@@ -62,6 +62,8 @@ pub struct Passage {
     pub pass: Pass,
     /// The caller's tokens.
     pub reservation: Option<Reservation>,
+    /// What keeps its connection from being idle.
+    pub serving: Option<Serving>,
 }
 
 /// What the relay must know of a request.
@@ -175,6 +177,14 @@ impl Relay {
         let weak: Weak<dyn Timed> = Arc::downgrade(&timed);
         sweeper.watch(weak);
         self
+    }
+
+    /// Ties the end of `serving` to the end of this relay: its last byte, or its end by the sweeper, which nobody may
+    /// ever look at.
+    pub fn ends(&mut self, serving: Serving) {
+        if let Some(passage) = &mut self.shared.lock().passage {
+            passage.serving = Some(serving);
+        }
     }
 
     /// The exact length, where the answer leaves as it came.

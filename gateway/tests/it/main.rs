@@ -22,6 +22,7 @@ mod early_refusal;
 mod errors;
 mod fairness;
 mod framing;
+mod hostile;
 mod keepalive;
 mod lists;
 mod loads;
