@@ -58,7 +58,7 @@ pub struct Core {
     /// Upstream connections.
     pub client: Client,
     /// The clock of connections and streams.
-    pub sweeper: Sweeper,
+    pub sweeper: Arc<Sweeper>,
 }
 
 /// The way of every request on one runtime.

@@ -8,8 +8,7 @@ use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{HeaderName, Request, Response};
 use hyper::body::Incoming;
-use tower::util::BoxCloneSyncService;
-use tower::{BoxError, ServiceBuilder, service_fn};
+use tower::{BoxError, Service, ServiceBuilder, service_fn};
 use tower_http::body::UnsyncBoxBody;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
@@ -30,20 +29,19 @@ pub type Answer = Response<UnsyncBoxBody<Bytes, BoxError>>;
 pub fn stack(
     journey: Arc<Journey>,
     connection: Arc<Connection>,
-) -> BoxCloneSyncService<Request<Incoming>, Answer, Infallible> {
+) -> impl Service<Request<Incoming>, Response = Answer, Error = Infallible, Future: Send + Unpin> + Clone {
     let handle = service_fn(move |request: Request<Incoming>| {
         let (journey, connection) = (journey.clone(), connection.clone());
-        async move {
+        Box::pin(async move {
             let serving = connection.clock.serving();
             let answer = journey.handle(request, &connection).await;
             Ok::<_, Infallible>(answer.map(|body| body.ends(serving)))
-        }
+        })
     });
-    let service = ServiceBuilder::new()
+    ServiceBuilder::new()
         .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION, API_KEY])) // no Debug print shows a credential
         .layer(CatchPanicLayer::custom(after_panic)) // a bug costs one request, never the process
-        .service(handle);
-    BoxCloneSyncService::new(service)
+        .service(handle)
 }
 
 /// The answer to a request whose handling panicked. Its log event and its permits are gone with its future, each by

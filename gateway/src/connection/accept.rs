@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use super::serve::Server;
+use super::socket::Socket;
 use crate::drain::Phase;
 
 /// File descriptors one connection may need: its own and one upstream.
@@ -29,6 +30,7 @@ pub fn connection_cap(wanted: usize) -> Arc<Semaphore> {
 
 /// Accepts until the drain closes, then waits for the connections it made; at the deadline they are cut.
 pub async fn serve(server: Arc<Server>, listener: TcpListener) {
+    Socket::prepare(&listener);
     let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {

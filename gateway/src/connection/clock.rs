@@ -6,11 +6,12 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use http::request::Parts;
+use slab::Slab;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 
@@ -26,25 +27,37 @@ pub trait Timed: Send + Sync {
 /// The clock of one runtime: everything on it that time may end.
 #[derive(Default)]
 pub struct Sweeper {
-    watched: Mutex<Vec<Weak<dyn Timed>>>,
+    watched: Mutex<Slab<Weak<dyn Timed>>>,
+}
+
+/// A place in the sweeper's round; dropped, it is free again.
+pub struct Watched {
+    sweeper: Arc<Sweeper>,
+    place: usize,
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.sweeper.watched().remove(self.place);
+    }
 }
 
 impl Sweeper {
-    /// Watches `timed` until it is dropped.
-    pub fn watch(&self, timed: Weak<dyn Timed>) {
-        self.watched.lock().unwrap_or_else(PoisonError::into_inner).push(timed);
+    /// Watches `timed` as long as the place is kept.
+    pub fn watch(self: &Arc<Self>, timed: Weak<dyn Timed>) -> Watched {
+        let place = self.watched().insert(timed);
+        Watched { sweeper: self.clone(), place }
+    }
+
+    fn watched(&self) -> MutexGuard<'_, Slab<Weak<dyn Timed>>> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Looks at everything every `tick`, for ever.
     pub async fn run(&self, tick: Duration) {
         loop {
             tokio::time::sleep(tick).await;
-            let alive = {
-                let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
-                let alive: Vec<_> = watched.iter().filter_map(Weak::upgrade).collect();
-                watched.retain(|weak| weak.strong_count() > 0);
-                alive
-            };
+            let alive: Vec<_> = self.watched().iter().filter_map(|(_, weak)| weak.upgrade()).collect();
             let now = Instant::now();
             alive.iter().for_each(|timed| timed.look(now));
         }
@@ -74,8 +87,8 @@ pub struct ConnectionClock {
 }
 
 impl ConnectionClock {
-    /// A clock that starts idle, and is watched by `sweeper`.
-    pub fn start(limits: &Limits, sweeper: &Sweeper) -> Arc<Self> {
+    /// A clock that starts idle, and its place with `sweeper`.
+    pub fn start(limits: &Limits, sweeper: &Arc<Sweeper>) -> (Arc<Self>, Watched) {
         let clock = Arc::new(Self {
             born: Instant::now(),
             since: AtomicU64::new(0),
@@ -87,9 +100,8 @@ impl ConnectionClock {
             over: Notify::new(),
             cut_line: Mutex::default(),
         });
-        let watched: Weak<dyn Timed> = Arc::downgrade(&(clock.clone() as Arc<dyn Timed>));
-        sweeper.watch(watched);
-        clock
+        let weak: Weak<Self> = Arc::downgrade(&clock);
+        (clock, sweeper.watch(weak))
     }
 
     fn mark(&self) {

@@ -6,6 +6,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use hyper::rt::Executor;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -29,6 +32,8 @@ const GOODBYE: Duration = Duration::from_secs(1);
 const H2_WINDOW: u32 = 256 << 10;
 /// What hyper may hold for a slow HTTP/2 reader, per stream.
 const H2_SEND_BUFFER: usize = 64 << 10;
+/// Encrypted bytes that may wait for a slow reader: one record.
+const TLS_BUFFER: usize = 16 << 10;
 /// A silent HTTP/2 client is asked for a sign of life this often, and has as long to give it.
 const H2_PING: Duration = Duration::from_secs(30);
 
@@ -65,22 +70,26 @@ impl Server {
         let _open = self.shared.metrics.connection_opened();
         let _place = place;
         let socket = Socket::new(stream);
-        let handshake = self.tls.accept(socket.clone());
-        let Ok(Ok(tls)) = tokio::time::timeout(self.shared.config.limits.handshake_seconds, handshake).await
+        let handshake = Box::pin(self.tls.accept(socket.clone())); // boxed: a connection lives longer than its handshake
+        let Ok(Ok(mut tls)) =
+            tokio::time::timeout(self.shared.config.limits.handshake_seconds, handshake).await
         else {
             self.shared.metrics.failed_handshake();
             return;
         };
+        tls.get_mut().1.set_buffer_limit(Some(TLS_BUFFER));
         let h2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
-        let clock = ConnectionClock::start(&self.shared.config.limits, &self.journey.core.sweeper);
+        let (clock, _watched) =
+            ConnectionClock::start(&self.shared.config.limits, &self.journey.core.sweeper);
         let connection = Arc::new(Connection { peer, clock, h2 });
-        tokio::select! {
-            () = async { if h2 { self.http2(tls, connection).await } else { self.http1(tls, socket, connection).await } } => {}
-            () = self.shared.drain.reached(Phase::Over) => {}
+        if h2 {
+            Box::pin(self.http2(tls, &connection)).await;
+        } else {
+            Box::pin(self.http1(tls, &socket, &connection)).await;
         }
     }
 
-    async fn http1(&self, tls: TlsStream<Socket>, socket: Socket, connection: Arc<Connection>) {
+    async fn http1(&self, tls: TlsStream<Socket>, socket: &Socket, connection: &Arc<Connection>) {
         let limits = &self.shared.config.limits;
         let service = TowerToHyperService::new(stack(self.journey.clone(), connection.clone()));
         let io = TokioIo::new(Clocked::new(tls, connection.clock.clone()));
@@ -90,22 +99,16 @@ impl Server {
             .max_headers(limits.headers)
             .max_buf_size(limits.header_bytes);
         let mut conn = http.serve_connection(io, service);
-        let mut closing = false;
-        let served = {
-            let mut gone = pin!(socket.closed_by_peer());
-            let mut over = pin!(connection.clock.over());
-            let mut drained = pin!(self.shared.drain.reached(Phase::Closing));
-            loop {
-                tokio::select! {
-                    biased;
-                    served = poll_fn(|cx| conn.poll_without_shutdown(cx)) => break served,
-                    () = &mut gone => return,
-                    () = &mut over => break Ok(()), // with a proper goodbye: silence is no attack on TLS
-                    () = &mut drained, if !closing => {
-                        closing = true;
-                        std::pin::Pin::new(&mut conn).graceful_shutdown();
-                    }
-                }
+        let mut events = self.events(connection, Some(socket));
+        let served = loop {
+            tokio::select! {
+                biased;
+                served = poll_fn(|cx| conn.poll_without_shutdown(cx)) => break served,
+                Some(event) = events.next() => match event {
+                    Event::Gone | Event::Cut => return,
+                    Event::Over => break Ok(()), // with a proper goodbye: silence is no attack on TLS
+                    Event::Closing => std::pin::Pin::new(&mut conn).graceful_shutdown(),
+                },
             }
         };
         if served.is_err_and(|error| error.is_parse()) {
@@ -114,7 +117,7 @@ impl Server {
         linger(conn.into_parts().io.into_inner()).await;
     }
 
-    async fn http2(&self, tls: TlsStream<Socket>, connection: Arc<Connection>) {
+    async fn http2(&self, tls: TlsStream<Socket>, connection: &Arc<Connection>) {
         let limits = &self.shared.config.limits;
         let service = TowerToHyperService::new(stack(self.journey.clone(), connection.clone()));
         let mut http = http2::Builder::new(Tracked(self.shared.tasks.clone()));
@@ -127,19 +130,53 @@ impl Server {
             .keep_alive_interval(H2_PING)
             .keep_alive_timeout(H2_PING);
         let mut conn = pin!(http.serve_connection(TokioIo::new(tls), service));
-        let over = connection.clock.over();
-        let drained = self.shared.drain.reached(Phase::Closing);
-        tokio::select! {
-            _ = &mut conn => return,
-            () = over => {
-                conn.as_mut().graceful_shutdown();
-                let _ = tokio::time::timeout(GOODBYE, conn).await;
-                return;
+        let mut events = self.events(connection, None);
+        loop {
+            tokio::select! {
+                biased;
+                _ = &mut conn => return,
+                Some(event) = events.next() => match event {
+                    Event::Gone | Event::Cut => return,
+                    Event::Over => {
+                        conn.as_mut().graceful_shutdown();
+                        let _ = tokio::time::timeout(GOODBYE, conn).await;
+                        return;
+                    }
+                    Event::Closing => conn.as_mut().graceful_shutdown(),
+                },
             }
-            () = drained => conn.as_mut().graceful_shutdown(),
         }
-        let _ = conn.await;
     }
+
+    /// What may happen to a connection from outside. A set of futures, since it polls only those that were woken: a
+    /// token that passes costs no look at the clock, the drain and the socket.
+    fn events<'a>(
+        &'a self,
+        connection: &'a Connection,
+        socket: Option<&'a Socket>,
+    ) -> FuturesUnordered<BoxFuture<'a, Event>> {
+        let drain = &self.shared.drain;
+        let events = FuturesUnordered::<BoxFuture<'a, Event>>::new();
+        events.push(Box::pin(connection.clock.over().map(|()| Event::Over)));
+        events.push(Box::pin(drain.reached(Phase::Closing).map(|()| Event::Closing)));
+        events.push(Box::pin(drain.reached(Phase::Over).map(|()| Event::Cut)));
+        if let Some(socket) = socket {
+            events.push(Box::pin(socket.closed_by_peer().map(|()| Event::Gone)));
+        }
+        events
+    }
+}
+
+/// What may happen to a connection from outside.
+enum Event {
+    /// The client has closed its side.
+    Gone,
+    /// A limit of time has passed.
+    Over,
+    /// The process leaves: finish, and take nothing new.
+    Closing,
+    /// The process has left.
+    Cut,
 }
 
 /// Spawns HTTP/2 streams where draining waits for them.

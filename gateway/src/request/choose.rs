@@ -112,12 +112,9 @@ impl Means {
     }
 
     /// Only a stream can show that it is stuck: a whole answer says nothing before its end.
-    fn stuck_after(&self, ask: &Ask, rates: Rates) -> Duration {
-        if ask.stream {
-            self.stuck + Duration::from_secs_f64(SLACK * rates.work(ask.prompt_tokens, 0.0))
-        } else {
-            Duration::MAX
-        }
+    fn stuck_after(&self, ask: &Ask, rates: Rates) -> Option<Duration> {
+        let predicted = Duration::from_secs_f64(SLACK * rates.work(ask.prompt_tokens, 0.0));
+        ask.stream.then_some(self.stuck + predicted)
     }
 
     /// What a model is, without the paths of the server.
@@ -131,7 +128,7 @@ impl Means {
 
     /// What needs no GPU goes straight through.
     async fn unqueued(&self, ask: &Ask, within: Duration) -> Result<Begun, Refusal> {
-        match forward(&self.client, self.keeper.upstream(), ask, None, Duration::ZERO, within).await {
+        match forward(&self.client, self.keeper.upstream(), ask, None, Duration::ZERO, Some(within)).await {
             Ok(begun) => Ok(begun),
             Err(Failure::Refused(refusal)) => Err(refusal),
             Err(Failure::Unreached(_)) => {

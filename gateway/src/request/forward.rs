@@ -117,11 +117,15 @@ pub async fn forward(
     ask: &Ask,
     mut slot: Option<Slot>,
     waited: Duration,
-    stuck_after: Duration,
+    stuck_after: Option<Duration>,
 ) -> Result<Begun, Failure> {
     let (method, path) = line(ask.api);
     let request = Outgoing { method, path, body: Some(ask.body.clone()) };
-    let sent = tokio::time::timeout(stuck_after, client.send(upstream, &request)).await;
+    let sending = client.send(upstream, &request);
+    let sent = match stuck_after {
+        Some(patience) => tokio::time::timeout(patience, sending).await,
+        None => Ok(sending.await),
+    };
     let mut answer = match sent {
         Err(_) => return Err(Failure::Stuck),
         Ok(Err(ClientError::Connect(_))) => return Err(Failure::Unreached(slot.and_then(Slot::unused))),

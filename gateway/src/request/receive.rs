@@ -14,8 +14,8 @@ use super::limit::{Bodies, BodyHold};
 use crate::config::settings::Limits;
 use crate::error::Refusal;
 
-/// What is set aside for a body before its bytes come; a claimed length alone reserves no more.
-const FIRST: usize = 64 << 10;
+/// Set aside for a body whose length is claimed and whose bytes have not come: a claim alone gets no more.
+const MOST_AHEAD: usize = 1 << 20;
 
 /// Reads the whole body.
 ///
@@ -38,24 +38,54 @@ pub async fn receive(
     if claimed > most {
         return Err(Refusal::BodyTooLarge(most));
     }
-    let mut whole = BytesMut::with_capacity(FIRST.min(usize::try_from(claimed).unwrap_or(FIRST)));
+    let mut whole = Gathered::default();
     let mut hold = bodies.reserve(0)?;
     let mut pace = Pace::start(limits);
     while let Some(frame) = pace.within(body.frame()).await? {
         let frame = frame.map_err(|_| Refusal::Invalid("the request body broke off".to_owned()))?;
         let Ok(data) = frame.into_data() else { continue }; // trailers mean nothing here
-        if whole.len() as u64 + data.len() as u64 > most {
+        if (whole.len() + data.len()) as u64 > most {
             return Err(Refusal::BodyTooLarge(most));
         }
         hold.grow(data.len() as u64)?;
         pace.came(data.len());
-        whole.extend_from_slice(&data);
+        whole.add(data, claimed);
     }
-    Ok((whole.freeze(), hold))
+    Ok((whole.finish(), hold))
 }
 
 fn length(value: &HeaderValue) -> Option<u64> {
     value.to_str().ok()?.parse().ok()
+}
+
+/// A body as it comes. One piece, as most are, is taken as it is; only a second one makes a copy.
+#[derive(Default)]
+struct Gathered {
+    only: Bytes,
+    more: BytesMut,
+}
+
+impl Gathered {
+    fn len(&self) -> usize {
+        self.only.len() + self.more.len()
+    }
+
+    /// `claimed`: the whole length, if the sender told the truth.
+    fn add(&mut self, piece: Bytes, claimed: u64) {
+        if self.len() == 0 {
+            self.only = piece;
+            return;
+        }
+        if self.more.is_empty() {
+            self.more.reserve(usize::try_from(claimed).unwrap_or(MOST_AHEAD).min(MOST_AHEAD));
+            self.more.extend_from_slice(&std::mem::take(&mut self.only));
+        }
+        self.more.extend_from_slice(&piece);
+    }
+
+    fn finish(self) -> Bytes {
+        if self.more.is_empty() { self.only } else { self.more.freeze() }
+    }
 }
 
 /// The least a sender must do: something within the window, and the minimum rate over each window.

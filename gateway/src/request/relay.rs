@@ -18,7 +18,7 @@ use super::inspect::Ask;
 use super::limit::{Pass, Reservation};
 use crate::body::Cut;
 use crate::config::settings::{Limits, Queue};
-use crate::connection::clock::{ConnectionClock, Serving, Sweeper, Timed};
+use crate::connection::clock::{ConnectionClock, Serving, Sweeper, Timed, Watched};
 use crate::error::Refusal;
 use crate::ollama::client::{Answer, AnswerBody, More};
 use crate::ollama::dialect::Api;
@@ -92,6 +92,7 @@ impl Traits {
 pub struct Relay {
     shared: Arc<Shared>,
     length: Option<u64>,
+    watched: Option<Watched>,
 }
 
 struct Shared {
@@ -151,7 +152,11 @@ impl Relay {
         let length = if traits.stream { None } else { begun.answer.length };
         let mut state = State::new(Phase::Done, traits, passage, pace, rules);
         state.begin(begun);
-        Self { shared: Arc::new(Shared { state: Mutex::new(state), connection: None, rules }), length }
+        Self {
+            shared: Arc::new(Shared { state: Mutex::new(state), connection: None, rules }),
+            length,
+            watched: None,
+        }
     }
 
     /// Relays an answer that is still awaited: keep-alive bytes until it is here.
@@ -165,17 +170,20 @@ impl Relay {
         let mut state = State::new(Phase::Awaiting(awaited), traits, passage, pace, rules);
         // The silence has lasted already: the first keep-alive byte goes out with the head.
         state.last_sent = Instant::now().checked_sub(rules.keepalive_every).unwrap_or(state.last_sent);
-        Self { shared: Arc::new(Shared { state: Mutex::new(state), connection: None, rules }), length: None }
+        Self {
+            shared: Arc::new(Shared { state: Mutex::new(state), connection: None, rules }),
+            length: None,
+            watched: None,
+        }
     }
 
     /// Lets `sweeper` end the stream when its client takes nothing; on HTTP/1.1 with its connection.
-    pub fn watched(mut self, sweeper: &Sweeper, connection: Option<Arc<ConnectionClock>>) -> Self {
+    pub fn watched(mut self, sweeper: &Arc<Sweeper>, connection: Option<Arc<ConnectionClock>>) -> Self {
         if let Some(shared) = Arc::get_mut(&mut self.shared) {
             shared.connection = connection;
         }
-        let timed: Arc<dyn Timed> = self.shared.clone();
-        let weak: Weak<dyn Timed> = Arc::downgrade(&timed);
-        sweeper.watch(weak);
+        let weak: Weak<Shared> = Arc::downgrade(&self.shared);
+        self.watched = Some(sweeper.watch(weak));
         self
     }
 
