@@ -185,7 +185,9 @@ pub fn jwt(data: &[u8]) {
 /// A key set, and the same bytes as one key.
 pub fn jwks(data: &[u8]) {
     if let Ok(set) = KeySet::parse(data) {
-        assert!(serde_json::from_slice::<Value>(data).is_ok_and(|set| set["keys"].is_array()));
+        // Not all of it need be text: a key that cannot be read is left out, and the others stand.
+        assert!(data.trim_ascii().starts_with(b"{"));
+        assert!(set.keys().len() < data.split(|byte| *byte == b'{').count());
         assert!(set.keys().iter().all(|key| !key.verifies("message", "c2lnbmF0dXJl")));
     }
     if let Ok(text) = from_utf8(data) {
