@@ -22,8 +22,8 @@ use super::framing::{Framing, Head};
 
 /// How long a connection to an upstream may take; it is on this machine or in this zone.
 const CONNECT: Duration = Duration::from_secs(3);
-/// Bytes read ahead of the client, and the most one read brings.
-const READ_AHEAD: usize = 32 << 10;
+/// Bytes read ahead of the client, and the most one read brings: one record of TLS. hyper queues two more.
+const READ_AHEAD: usize = 16 << 10;
 /// What the kernel may hold of an answer nobody takes; the engine is held back behind it.
 const RECEIVE_BUFFER: u32 = 64 << 10;
 /// The largest answer head taken.
