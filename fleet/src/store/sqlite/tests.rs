@@ -3,6 +3,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Barrier;
 
+use rusqlite::Connection;
+
 use super::*;
 use crate::store::contract;
 
@@ -10,7 +12,7 @@ use crate::store::contract;
 async fn it_keeps_the_contract() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("fleet.db");
-    contract::check(|| SqliteStore::open(&path).unwrap()).await;
+    contract::check(|| SqliteStore::open(&path).unwrap(), contract::Race(1000)).await;
 }
 
 #[tokio::test]
