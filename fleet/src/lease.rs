@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-pub use tenure::{ACT_FOR, Call, POLL_EVERY, RENEW_EVERY, TAKE_AFTER, Tenure};
+pub use tenure::{ACT_FOR, Call, POLL_EVERY, RENEW_EVERY, TAKE_AFTER, Tenure, WATCH_EVERY};
 
 use crate::store::Store;
 

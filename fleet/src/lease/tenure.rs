@@ -12,6 +12,9 @@ pub const RENEW_EVERY: Duration = Duration::from_secs(3);
 /// How often everyone else looks.
 pub const POLL_EVERY: Duration = Duration::from_secs(2);
 
+/// How often one looks that never leads: it asks whether the lease has stood still for 30 s, and there are a hundred of it.
+pub const WATCH_EVERY: Duration = Duration::from_secs(10);
+
 /// How long a lease must be seen unchanged before another takes it.
 pub const TAKE_AFTER: Duration = Duration::from_secs(10);
 
@@ -97,6 +100,10 @@ impl Tenure {
             || self.unchanged >= TAKE_AFTER
     }
 
+    fn every(&self) -> Duration {
+        if self.owner.is_some() { POLL_EVERY } else { WATCH_EVERY }
+    }
+
     /// Somebody may lead, and it is this one.
     pub fn may_act(&self, now: Instant) -> bool {
         match self.standing {
@@ -116,11 +123,11 @@ impl Tenure {
             // A look counts for at most the time between two looks: a clock that jumps, or a process that was stopped,
             // has not watched for as long as its clock says.
             Standing::Following { seen: before, looked } if *before == seen => {
-                self.unchanged + now.saturating_duration_since(*looked).min(POLL_EVERY)
+                self.unchanged + now.saturating_duration_since(*looked).min(self.every())
             }
             _ => Duration::ZERO,
         };
-        self.due = if self.may_take(seen.as_ref()) { now } else { now + POLL_EVERY };
+        self.due = if self.may_take(seen.as_ref()) { now } else { now + self.every() };
         self.standing = Standing::Following { seen, looked: now };
     }
 

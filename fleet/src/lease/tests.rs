@@ -126,7 +126,7 @@ async fn a_watcher_sees_that_nobody_leads_and_never_leads() {
         assert_eq!(watcher.unchanged_for(), Duration::from_secs(30));
         assert!(!watcher.may_act());
         table.lease.lock().unwrap().as_mut().unwrap().version += 1;
-        pass(2.0).await;
+        pass(10.0).await;
         assert_eq!(watcher.unchanged_for(), Duration::ZERO);
         stop.cancel();
     };

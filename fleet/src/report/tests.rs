@@ -15,7 +15,7 @@ pub(crate) fn full(node: &str) -> Report {
         slots: 16,
         busy: 16,
         queued: 512,
-        queued_work_seconds: 1234.567_891_2,
+        queued_work_seconds: 1_234.567_891,
         oldest_wait_seconds: 0.1 + 0.2,
         tokens_per_second: 151.333_333_333,
         models: vec!["gemma3n:e4b".to_owned(), "nomic-embed-text:v1.5".to_owned()],
