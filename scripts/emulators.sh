@@ -1,8 +1,6 @@
 #!/usr/bin/env bash
-# Starts and stops what stands in for AWS in the tests: MiniStack, and Amazon's own DynamoDB Local where Java and Maven
+# `start` or `stop` what stands in for AWS in the tests: MiniStack, and Amazon's own DynamoDB Local where Java and Maven
 # are present. Both listen on free loopback ports; .tools/emulators.env says where.
-#
-#   scripts/emulators.sh start | stop
 set -euo pipefail
 cd "$(dirname "$0")/.."
 state=.tools/emulators
@@ -12,12 +10,10 @@ environment=.tools/emulators.env
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
 install_ministack() {
-    local python=$state/python
-    local wanted=scripts/requirements-emulators.txt
-    cmp -s "$wanted" "$python/installed" && return
-    python3 -m venv "$python"
-    "$python/bin/pip" install --quiet --requirement "$wanted"
-    cp "$wanted" "$python/installed"
+    cmp -s scripts/requirements-emulators.txt $state/python/installed && return
+    python3 -m venv $state/python
+    $state/python/bin/pip install --quiet --require-hashes --requirement scripts/requirements-emulators.txt
+    cp scripts/requirements-emulators.txt $state/python/installed
 }
 
 install_dynamodb_local() {
@@ -30,9 +26,7 @@ install_dynamodb_local() {
 
 # Runs a program in a process group of its own and notes its id.
 launch() {
-    local name=$1
-    shift
-    setsid "$@" >"$state/$name.log" 2>&1 </dev/null &
+    setsid "${@:2}" >"$state/$1.log" 2>&1 </dev/null &
     echo $! >>"$state/pids"
 }
 
