@@ -43,12 +43,16 @@ sum() { grep -E '^test result: ' "$log" | grep -oE "$1" | awk '{ n += $1 } END {
 
 export RUSTDOCFLAGS="-D warnings"
 scripts/tools.sh || exit 1
+scripts/emulators.sh start || exit 1
+trap 'rm -f "$log"; scripts/emulators.sh stop' EXIT
+# shellcheck source=/dev/null
+. .tools/emulators.env
 check "formats" cargo fmt --all --check
 check "scripts" .tools/python/bin/shellcheck .ci/run scripts/*.sh tests/clients/*.sh
 check "dependencies" scripts/deny.sh
-check "lints" cargo clippy --locked --workspace --all-targets -- -D warnings
-check "documents of the code" cargo doc --locked --workspace --no-deps
-suite "tests" cargo test --locked --workspace --no-fail-fast -- --nocapture
+check "lints" cargo clippy --locked --workspace --all-targets --features fleet/dynamodb -- -D warnings
+check "documents of the code" cargo doc --locked --workspace --no-deps --features fleet/dynamodb
+suite "tests" cargo test --locked --workspace --features fleet/dynamodb --no-fail-fast -- --nocapture
 suite "official clients" scripts/clients.sh
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

@@ -1,5 +1,7 @@
-//! What gateway and scaler both say: the store they share, how they log, how they stop.
+//! What gateway and scaler both say: their reports, the store they share, who leads, how they log, how they stop.
 
+pub mod report;
 pub mod store;
+pub mod lease;
 pub mod telemetry;
 pub mod shutdown;

@@ -9,4 +9,5 @@ pub mod client;
 pub mod framing;
 pub mod pace;
 pub mod show;
+pub mod known;
 pub mod models;

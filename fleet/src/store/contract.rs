@@ -1,97 +1,57 @@
 //! What every store promises, written once. A store's own tests call [`check`] with a way to open the same table
 //! twice, as two processes would.
 
-use super::{KeyHash, KeyRecord, Store, StoreError, Usage};
+mod accounts;
+mod nodes;
+mod shared;
+mod quota;
+
+use futures_util::{StreamExt, stream};
+
+use super::Store;
+
+/// How many calls of a race are under way at once.
+#[derive(Clone, Copy)]
+pub(super) struct Race(pub(super) usize);
+
+/// Handles that the calls of a race are spread over.
+const HANDS: usize = 4;
 
 /// Runs the whole suite. `open` gives a new handle to the same, at first empty, table.
-pub(super) async fn check<S: Store>(open: impl Fn() -> S) {
-    keys_are_kept_and_listed(&open).await;
-    a_key_is_revoked_by_its_id(&open).await;
-    an_unclear_id_revokes_nothing(&open).await;
-    usage_adds_up(&open).await;
-    sums_from_many_hands_all_count(&open).await;
+pub(super) async fn check<S: Store>(open: impl Fn() -> S, race: Race) {
+    let open = &open;
+    accounts::keys_are_kept_and_listed(open).await;
+    accounts::a_key_is_revoked_by_its_id(open).await;
+    accounts::an_unclear_id_revokes_nothing(open).await;
+    accounts::many_keys_are_all_listed(open).await;
+    accounts::usage_adds_up(open).await;
+    accounts::sums_from_many_hands_all_count(open, race).await;
+    nodes::a_report_stands_in_the_place_of_the_last(open).await;
+    nodes::stale_and_forgotten_nodes_are_not_seen(open).await;
+    nodes::a_node_hears_its_order_by_its_report(open).await;
+    nodes::an_order_is_never_overtaken_by_an_older_one(open).await;
+    nodes::a_hundred_nodes_report_at_once(open, race).await;
+    nodes::a_summary_counts_while_it_is_fresh(open).await;
+    shared::a_lease_is_taken_by_its_version(open).await;
+    shared::of_many_contenders_one_has_the_lease(open, race).await;
+    shared::a_state_changes_under_its_version(open).await;
+    shared::of_a_thousand_wakes_one_counts(open, race).await;
+    shared::models_are_wanted_until_they_are_not(open).await;
+    shared::no_progress_overwrites_another(open, race).await;
+    quota::who_is_denied_is_listed(open).await;
+    quota::a_window_holds_both_limits(open).await;
+    quota::what_is_settled_makes_room(open).await;
+    quota::a_hundred_at_the_limit_overshoot_by_nothing(open, race).await;
 }
 
-fn key(first: u8, last: u8) -> KeyRecord {
-    let mut digest = [first; 32];
-    digest[31] = last;
-    KeyRecord {
-        hash: KeyHash::new(digest),
-        owner: "nightly \"translation\"".to_owned(),
-        roles: vec!["operator".to_owned()],
-        created: 1_700_000_000 + i64::from(first),
-        expires: Some(1_800_000_000),
-        disabled: false,
-    }
-}
-
-async fn keys_are_kept_and_listed<S: Store>(open: &impl Fn() -> S) {
-    let (store, other) = (open(), open());
-    let unknown = KeyHash::new([0xee; 32]);
-    assert_eq!(store.key(&unknown).await, Ok(None));
-    assert_eq!(store.keys().await, Ok(vec![]));
-
-    let (first, second) = (key(1, 0), KeyRecord { expires: None, roles: vec![], ..key(2, 0) });
-    store.put_key(&second).await.unwrap();
-    store.put_key(&first).await.unwrap();
-    assert_eq!(other.key(&first.hash).await, Ok(Some(first.clone())));
-    assert_eq!(other.keys().await, Ok(vec![first.clone(), second.clone()]), "the oldest first");
-
-    let renamed = KeyRecord { owner: "later".to_owned(), ..first };
-    store.put_key(&renamed).await.unwrap();
-    assert_eq!(store.keys().await, Ok(vec![renamed, second]), "the same hash is the same key");
-}
-
-async fn a_key_is_revoked_by_its_id<S: Store>(open: &impl Fn() -> S) {
-    let (store, other) = (open(), open());
-    let record = key(3, 0);
-    store.put_key(&record).await.unwrap();
-    assert_eq!(other.revoke_key(&record.hash.id()).await, Ok(true));
-    assert_eq!(store.key(&record.hash).await, Ok(Some(KeyRecord { disabled: true, ..record.clone() })));
-    assert_eq!(store.revoke_key(&record.hash.to_string()).await, Ok(true), "revoked twice is revoked");
-    assert_eq!(store.revoke_key("0123456789ab").await, Ok(false));
-}
-
-async fn an_unclear_id_revokes_nothing<S: Store>(open: &impl Fn() -> S) {
-    let store = open();
-    let (one, two) = (key(4, 1), key(4, 2));
-    store.put_key(&one).await.unwrap();
-    store.put_key(&two).await.unwrap();
-    let id = one.hash.id();
-    assert_eq!(store.revoke_key(&id).await, Err(StoreError::Ambiguous(id.clone())));
-    for id in ["", "0404", "%", "04040404040%", "04040404040A", &"0".repeat(65)] {
-        assert_eq!(store.revoke_key(id).await, Err(StoreError::NotAnId(id.to_owned())), "{id:?}");
-    }
-    for record in [one, two] {
-        assert_eq!(store.key(&record.hash).await, Ok(Some(record)));
-    }
-}
-
-async fn usage_adds_up<S: Store>(open: &impl Fn() -> S) {
-    let (store, other) = (open(), open());
-    let (who, day) = ("https://issuer.example/#Zoë '--", "2026-02-28");
-    assert_eq!(store.usage(who, day).await, Ok(Usage::default()));
-    let once = Usage { prompt_tokens: 10, generated_tokens: 3, requests: 1, gpu_seconds: 0.25 };
-    store.add_usage(who, day, &once).await.unwrap();
-    other.add_usage(who, day, &once).await.unwrap();
-    let twice = Usage { prompt_tokens: 20, generated_tokens: 6, requests: 2, gpu_seconds: 0.5 };
-    assert_eq!(store.usage(who, day).await, Ok(twice));
-    assert_eq!(store.usage(who, "2026-03-01").await, Ok(Usage::default()), "days are apart");
-    assert_eq!(
-        store.usage("https://issuer.example/#Zoë", day).await,
-        Ok(Usage::default()),
-        "callers are apart"
-    );
-}
-
-async fn sums_from_many_hands_all_count<S: Store>(open: &impl Fn() -> S) {
-    let hands: Vec<S> = (0..4).map(|_| open()).collect();
-    let one = Usage { requests: 1, ..Usage::default() };
-    let add = async |store: &S| {
-        for _ in 0..25 {
-            store.add_usage("many", "2026-01-01", &one).await.unwrap();
-        }
-    };
-    tokio::join!(add(&hands[0]), add(&hands[1]), add(&hands[2]), add(&hands[3]));
-    assert_eq!(hands[0].usage("many", "2026-01-01").await.unwrap().requests, 100);
+/// `count` calls, `race` of them at once, over several handles; their results in no order.
+async fn all<S: Store, T>(
+    open: &impl Fn() -> S,
+    race: Race,
+    count: usize,
+    call: impl AsyncFn(&S, usize) -> T,
+) -> Vec<T> {
+    let hands: Vec<S> = (0..HANDS).map(|_| open()).collect();
+    let calls = (0..count).map(|at| call(&hands[at % HANDS], at));
+    stream::iter(calls).buffer_unordered(race.0).collect().await
 }

@@ -5,14 +5,23 @@
 
 mod schema;
 mod worker;
+mod items;
+mod accounts;
+mod nodes;
+mod shared;
+mod quota;
 
 use std::path::Path;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::record::{KeyDocument, is_id};
-use super::{KeyHash, KeyRecord, Store, StoreError, Usage};
+use super::record::is_id;
+use super::{
+    Change, Denial, FleetState, KeyHash, KeyRecord, LeaseRecord, Progress, Reservation, Store, StoreError,
+    Usage, WantedModel,
+};
+use crate::report::{NodeRecord, Order, Report, ReportAnswer, Summary};
+use items::json;
 use worker::Worker;
 
 /// The table in one file. Clones share the threads; the last one ends them.
@@ -36,158 +45,179 @@ impl SqliteStore {
     }
 }
 
-const PUT: &str = "INSERT INTO item (pk, sk, document) VALUES (?1, 'KEY', ?2)
-    ON CONFLICT (pk, sk) DO UPDATE SET document = excluded.document";
-
-const REVOKE: &str = "UPDATE item SET document = json_set(document, '$.disabled', json('true'))
-    WHERE pk = ?1 AND sk = 'KEY'";
-
-// The sums are made by the database, so that two processes that add at once both count.
-const ADD: &str = "INSERT INTO item (pk, sk, document) VALUES (?1, ?2, json_object(
-        'prompt_tokens', ?3, 'generated_tokens', ?4, 'requests', ?5, 'gpu_seconds', ?6))
-    ON CONFLICT (pk, sk) DO UPDATE SET document = json_set(document,
-        '$.prompt_tokens', coalesce(document ->> '$.prompt_tokens', 0) + ?3,
-        '$.generated_tokens', coalesce(document ->> '$.generated_tokens', 0) + ?4,
-        '$.requests', coalesce(document ->> '$.requests', 0) + ?5,
-        '$.gpu_seconds', coalesce(document ->> '$.gpu_seconds', 0.0) + ?6)";
-
-const ONE: &str = "SELECT document FROM item WHERE pk = ?1 AND sk = ?2";
-
 #[async_trait]
 impl Store for SqliteStore {
     async fn put_key(&self, key: &KeyRecord) -> Result<(), StoreError> {
-        let pk = key_place(&key.hash);
-        let document = serde_json::to_string(&key.document())
-            .map_err(|error| StoreError::Unreadable(error.to_string()))?;
-        self.writer
-            .call(move |connection| {
-                durably(connection, |change| change.execute(PUT, [pk, document]).map(drop))
-            })
-            .await
+        let (pk, document) = (format!("KEY#{}", key.hash), key.document());
+        self.writer.call(move |file| accounts::put(file, &pk, &json(&document)?)).await
     }
 
     async fn key(&self, hash: &KeyHash) -> Result<Option<KeyRecord>, StoreError> {
         let hash = *hash;
-        let pk = key_place(&hash);
-        let found: Option<String> = self
-            .reader
-            .call(move |connection| {
-                connection.prepare_cached(ONE)?.query_row([&pk, "KEY"], |row| row.get(0)).optional()
-            })
-            .await?;
-        found.map(|document| read(&document).map(|document| KeyRecord::of(hash, document))).transpose()
+        self.reader.call(move |file| accounts::key(file, hash)).await
     }
 
     async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
-        let rows: Vec<(String, String)> = self
-            .reader
-            .call(|connection| {
-                connection
-                    .prepare(
-                        "SELECT pk, document FROM item WHERE pk >= 'KEY#' AND pk < 'KEY$' AND sk = 'KEY'",
-                    )?
-                    .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-                    .collect()
-            })
-            .await?;
-        let record = |(pk, document): (String, String)| {
-            let hash = pk.trim_start_matches("KEY#").parse();
-            let hash = hash.map_err(|error| StoreError::Unreadable(format!("{pk}: {error}")))?;
-            read::<KeyDocument>(&document).map(|document| KeyRecord::of(hash, document))
-        };
-        let mut records = rows.into_iter().map(record).collect::<Result<Vec<_>, _>>()?;
-        records.sort_by_key(|record| (record.created, record.hash));
-        Ok(records)
+        accounts::records(self.reader.call(|file| accounts::keys(file)).await?)
     }
 
     async fn revoke_key(&self, id: &str) -> Result<bool, StoreError> {
         if !is_id(id) {
             return Err(StoreError::NotAnId(id.to_owned()));
         }
-        let from = format!("KEY#{id}");
-        // Behind every hexadecimal digit that could follow.
-        let to = format!("KEY#{id}g");
-        let found = self
-            .writer
-            .call(move |connection| durably(connection, |change| revoke_between(change, &from, &to)))
-            .await?;
+        let prefix = id.to_owned();
+        let found = self.writer.call(move |file| accounts::revoke(file, &prefix)).await?;
         if found > 1 { Err(StoreError::Ambiguous(id.to_owned())) } else { Ok(found == 1) }
     }
 
     async fn add_usage(&self, principal: &str, day: &str, usage: &Usage) -> Result<(), StoreError> {
-        let (pk, sk) = usage_place(principal, day);
-        let usage = *usage;
-        self.writer
-            .call(move |connection| {
-                let values = params![
-                    pk,
-                    sk,
-                    signed(usage.prompt_tokens),
-                    signed(usage.generated_tokens),
-                    signed(usage.requests),
-                    usage.gpu_seconds
-                ];
-                connection.prepare_cached(ADD)?.execute(values).map(drop)
-            })
-            .await
+        let (pk, sk, usage) = (user(principal), format!("USAGE#{day}"), *usage);
+        self.writer.call(move |file| accounts::add(file, &pk, &sk, &usage)).await
     }
 
     async fn usage(&self, principal: &str, day: &str) -> Result<Usage, StoreError> {
-        let (pk, sk) = usage_place(principal, day);
-        let found: Option<String> = self
-            .reader
-            .call(move |connection| {
-                connection.prepare_cached(ONE)?.query_row([&pk, &sk], |row| row.get(0)).optional()
-            })
-            .await?;
-        found.map_or_else(|| Ok(Usage::default()), |document| read(&document))
+        let (pk, sk) = (user(principal), format!("USAGE#{day}"));
+        self.reader.call(move |file| Ok(items::get(file, &pk, &sk)?.unwrap_or_default())).await
+    }
+
+    async fn write_report(&self, fleet: &str, report: &Report, now: i64) -> Result<ReportAnswer, StoreError> {
+        let (pk, sk) = (place(fleet), format!("NODE#{}", report.node));
+        let text = report.encode().map_err(|error| StoreError::Unreadable(error.to_string()))?;
+        self.writer.call(move |file| nodes::write(file, &pk, &sk, &text, now)).await
+    }
+
+    async fn reports(&self, fleet: &str, now: i64) -> Result<Vec<NodeRecord>, StoreError> {
+        let pk = place(fleet);
+        self.reader.call(move |file| nodes::current(file, &pk, now)).await
+    }
+
+    async fn order(&self, fleet: &str, node: &str, order: &Order) -> Result<bool, StoreError> {
+        let (pk, sk, order) = (place(fleet), format!("NODE#{node}"), *order);
+        self.writer.call(move |file| nodes::order(file, &pk, &sk, &order)).await
+    }
+
+    async fn forget(&self, fleet: &str, node: &str) -> Result<(), StoreError> {
+        let (pk, sk) = (place(fleet), format!("NODE#{node}"));
+        self.writer.call(move |file| items::remove(file, &pk, &sk).map(drop)).await
+    }
+
+    async fn write_summary(&self, fleet: &str, summary: &Summary) -> Result<(), StoreError> {
+        let (pk, summary) = (place(fleet), summary.clone());
+        self.writer.call(move |file| items::put(file, &pk, "SUMMARY", &summary)).await
+    }
+
+    async fn summary(&self, fleet: &str, now: i64) -> Result<Option<Summary>, StoreError> {
+        let pk = place(fleet);
+        let found: Option<Summary> = self.reader.call(move |file| items::get(file, &pk, "SUMMARY")).await?;
+        Ok(found.filter(|summary| summary.is_current(now)))
+    }
+
+    async fn lease(&self, fleet: &str) -> Result<Option<LeaseRecord>, StoreError> {
+        let pk = place(fleet);
+        self.reader.call(move |file| items::get(file, &pk, shared::LEASE)).await
+    }
+
+    async fn take_lease(
+        &self,
+        fleet: &str,
+        owner: &str,
+        observed: Option<u64>,
+    ) -> Result<Change<LeaseRecord>, StoreError> {
+        let (pk, owner) = (place(fleet), owner.to_owned());
+        self.writer.call(move |file| shared::take_lease(file, &pk, owner, observed)).await
+    }
+
+    async fn state(&self, fleet: &str) -> Result<FleetState, StoreError> {
+        let pk = place(fleet);
+        self.reader.call(move |file| Ok(items::get(file, &pk, shared::STATE)?.unwrap_or_default())).await
+    }
+
+    async fn change_state(
+        &self,
+        fleet: &str,
+        expected: &FleetState,
+        new: &FleetState,
+    ) -> Result<Change<FleetState>, StoreError> {
+        let (pk, expected, new) = (place(fleet), expected.version, new.after(expected));
+        self.writer.call(move |file| shared::change_state(file, &pk, expected, new)).await
+    }
+
+    async fn want_model(&self, fleet: &str, model: &WantedModel) -> Result<(), StoreError> {
+        let model = WantedModel { progress: Default::default(), ..model.clone() };
+        let (pk, sk) = (place(fleet), format!("MODEL#{}", model.name));
+        self.writer
+            .call(move |file| items::durably(file, |change| items::put(change, &pk, &sk, &model)))
+            .await
+    }
+
+    async fn unwant_model(&self, fleet: &str, model: &str) -> Result<bool, StoreError> {
+        let (pk, sk) = (place(fleet), format!("MODEL#{model}"));
+        self.writer.call(move |file| items::durably(file, |change| items::remove(change, &pk, &sk))).await
+    }
+
+    async fn write_progress(
+        &self,
+        fleet: &str,
+        wish: &WantedModel,
+        node: &str,
+        progress: &Progress,
+    ) -> Result<bool, StoreError> {
+        let (pk, sk) = (place(fleet), format!("MODEL#{}", wish.name));
+        let (source, node, progress) = (wish.source.clone(), node.to_owned(), progress.clone());
+        self.writer.call(move |file| shared::progress(file, [&pk, &sk], &source, node, progress)).await
+    }
+
+    async fn models(&self, fleet: &str) -> Result<Vec<WantedModel>, StoreError> {
+        let pk = place(fleet);
+        self.reader.call(move |file| items::list(file, &pk, "MODEL#")).await
+    }
+
+    async fn deny(&self, denial: &Denial) -> Result<(), StoreError> {
+        let (pk, denial) = (format!("DENY#{}", denial.principal), denial.clone());
+        self.writer
+            .call(move |file| items::durably(file, |change| items::put(change, &pk, "DENY", &denial)))
+            .await
+    }
+
+    async fn allow(&self, principal: &str) -> Result<bool, StoreError> {
+        let pk = format!("DENY#{principal}");
+        self.writer.call(move |file| items::durably(file, |change| items::remove(change, &pk, "DENY"))).await
+    }
+
+    async fn denial(&self, principal: &str) -> Result<Option<Denial>, StoreError> {
+        let pk = format!("DENY#{principal}");
+        self.reader.call(move |file| items::get(file, &pk, "DENY")).await
+    }
+
+    async fn denials(&self) -> Result<Vec<Denial>, StoreError> {
+        self.reader.call(|file| quota::denials(file)).await
+    }
+
+    async fn reserve(
+        &self,
+        principal: &str,
+        minute: i64,
+        tokens: u64,
+        requests: u64,
+        token_limit: u64,
+        request_limit: u64,
+    ) -> Result<Reservation, StoreError> {
+        let (pk, room) = (user(principal), super::quota::room(tokens, requests, token_limit, request_limit));
+        self.writer.call(move |file| quota::reserve(file, &pk, minute, [tokens, requests], room)).await
+    }
+
+    async fn settle(&self, principal: &str, minute: i64, delta_tokens: i64) -> Result<(), StoreError> {
+        let pk = user(principal);
+        self.writer.call(move |file| quota::settle(file, &pk, minute, delta_tokens)).await
     }
 }
 
-/// Disables the key between two places if it is the only one there; gives how many there are.
-fn revoke_between(change: &Transaction<'_>, from: &str, to: &str) -> rusqlite::Result<usize> {
-    let found: Vec<String> = change
-        .prepare("SELECT pk FROM item WHERE pk >= ?1 AND pk < ?2 AND sk = 'KEY' LIMIT 2")?
-        .query_map([from, to], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
-    if let [only] = found.as_slice() {
-        change.execute(REVOKE, [only])?;
-    }
-    Ok(found.len())
+fn place(fleet: &str) -> String {
+    format!("FLEET#{fleet}")
 }
 
-/// One transaction that is on the disk when this returns. Usage may lose its last sums in a power cut; a key that was
-/// shown, or one that was revoked, may not come undone.
-fn durably<T>(
-    connection: &mut Connection,
-    work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
-) -> rusqlite::Result<T> {
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    let outcome = (|| {
-        let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let value = work(&change)?;
-        change.commit()?;
-        Ok(value)
-    })();
-    connection.pragma_update(None, "synchronous", "NORMAL")?;
-    outcome
-}
-
-fn key_place(hash: &KeyHash) -> String {
-    format!("KEY#{hash}")
-}
-
-fn usage_place(principal: &str, day: &str) -> (String, String) {
-    (format!("USER#{principal}"), format!("USAGE#{day}"))
-}
-
-/// SQLite's integers are signed; what does not fit is as good as the largest.
-fn signed(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-fn read<T: serde::de::DeserializeOwned>(document: &str) -> Result<T, StoreError> {
-    serde_json::from_str(document).map_err(|error| StoreError::Unreadable(error.to_string()))
+fn user(principal: &str) -> String {
+    format!("USER#{principal}")
 }
 
 #[cfg(test)]

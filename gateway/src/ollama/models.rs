@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
 
 use super::client::{Client, ClientError, Outgoing, Upstream};
+use super::known::Known;
 use super::names::ModelName;
 use super::plain_words;
 use crate::config::settings::Ollama;
@@ -27,9 +28,6 @@ use crate::request::queue::{Queue, UpstreamId};
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// The same while Ollama does not answer: somebody may be waiting for it.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
-/// How long requests wait for an Ollama that does not answer before they are refused: a restart (systemd's
-/// `RestartSec=3`, and a moment) should cost nobody an error.
-const GRACE: Duration = Duration::from_secs(4);
 /// How long a list of models is believed without need; an unknown name reads it again, at most once a second.
 const LIST_EVERY: Duration = Duration::from_secs(30);
 const LIST_AGAIN: Duration = Duration::from_secs(1);
@@ -39,65 +37,8 @@ const LOOK_WITHIN: Duration = Duration::from_secs(5);
 const LOAD_AGAIN: Duration = Duration::from_secs(5);
 /// The largest list taken.
 const LIST_BYTES: usize = 8 << 20;
-/// Families whose runner has one slot, whatever `OLLAMA_NUM_PARALLEL` says (server/sched.go of v0.33).
-const ONE_SLOT: &[&str] =
-    &["mllama", "qwen3vl", "qwen3vlmoe", "qwen35", "qwen35moe", "qwen3next", "lfm2", "lfm2moe", "nemotron_h"];
-
 /// The one upstream of a node that has its own Ollama.
 pub const LOCAL: UpstreamId = UpstreamId(0);
-
-/// What is known of the local Ollama at one moment.
-#[derive(Debug, Default, Clone)]
-pub struct Known {
-    /// Does it answer?
-    pub reachable: bool,
-    /// Its version.
-    pub version: Option<String>,
-    /// Entries of `/api/tags`, as Ollama wrote them.
-    pub tags: Vec<(ModelName, Value)>,
-    /// Entries of `/api/ps`, as Ollama wrote them.
-    pub running: Vec<(ModelName, Value)>,
-    listed: Option<Instant>,
-    /// Since when it does not answer; `None` also before the first look.
-    silent_since: Option<Instant>,
-}
-
-impl Known {
-    /// Has it been silent for longer than a restart takes?
-    pub fn is_down(&self) -> bool {
-        self.silent_since.is_some_and(|since| since.elapsed() > GRACE)
-    }
-
-    /// Is the model in memory?
-    pub fn is_loaded(&self, model: &ModelName) -> bool {
-        self.running.iter().any(|(name, _)| name == model)
-    }
-
-    fn tag(&self, model: &ModelName) -> Option<&Value> {
-        self.tags.iter().find(|(name, _)| name == model).map(|(_, entry)| entry)
-    }
-
-    /// Does Ollama have the model?
-    pub fn has(&self, model: &ModelName) -> bool {
-        self.tag(model).is_some()
-    }
-
-    fn embeds(&self, model: &ModelName) -> bool {
-        self.tag(model).is_some_and(|entry| {
-            let has = |what: &str| {
-                entry["capabilities"].as_array().is_some_and(|all| all.iter().any(|c| c == what))
-            };
-            has("embedding") && !has("completion")
-        })
-    }
-
-    fn slots(&self, model: &ModelName, parallel: usize) -> usize {
-        let family =
-            self.tag(model).and_then(|entry| entry["details"]["family"].as_str()).unwrap_or_default();
-        let one = self.embeds(model) || ONE_SLOT.contains(&family) || family.starts_with("nemotron_h");
-        if one { 1 } else { parallel }
-    }
-}
 
 /// Keeps models in memory and the queue informed.
 pub struct Keeper {

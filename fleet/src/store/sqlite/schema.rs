@@ -14,12 +14,16 @@ use crate::store::StoreError;
 const BUSY: Duration = Duration::from_secs(5);
 
 /// Step n brings a file of version n to version n + 1. Steps are added, never changed.
-const STEPS: &[&str] = &["CREATE TABLE item (
-    pk TEXT NOT NULL,
-    sk TEXT NOT NULL,
-    document TEXT NOT NULL CHECK (json_valid(document)),
-    PRIMARY KEY (pk, sk)
-) STRICT, WITHOUT ROWID"];
+const STEPS: &[&str] = &[
+    "CREATE TABLE item (
+        pk TEXT NOT NULL,
+        sk TEXT NOT NULL,
+        document TEXT NOT NULL CHECK (json_valid(document)),
+        PRIMARY KEY (pk, sk)
+    ) STRICT, WITHOUT ROWID",
+    "ALTER TABLE item ADD COLUMN expires_at INTEGER;
+    CREATE INDEX item_expires_at ON item (expires_at) WHERE expires_at IS NOT NULL",
+];
 
 /// A connection to an up-to-date file.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {

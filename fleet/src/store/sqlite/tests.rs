@@ -3,14 +3,16 @@
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Barrier;
 
+use rusqlite::Connection;
+
 use super::*;
-use crate::store::contract;
+use crate::store::{Phase, contract};
 
 #[tokio::test]
 async fn it_keeps_the_contract() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("fleet.db");
-    contract::check(|| SqliteStore::open(&path).unwrap()).await;
+    contract::check(|| SqliteStore::open(&path).unwrap(), contract::Race(1000)).await;
 }
 
 #[tokio::test]
@@ -40,6 +42,89 @@ fn many_may_open_a_new_file_at_once() {
             });
         }
     });
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_version_keeps_what_it_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fleet.db");
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(
+        "CREATE TABLE item (pk TEXT NOT NULL, sk TEXT NOT NULL, document TEXT NOT NULL CHECK (json_valid(document)),
+            PRIMARY KEY (pk, sk)) STRICT, WITHOUT ROWID;
+         INSERT INTO item VALUES ('USER#old', 'USAGE#2026-01-01', '{\"requests\":3}');
+         PRAGMA user_version = 1",
+    )
+    .unwrap();
+    drop(old);
+    let store = SqliteStore::open(&path).unwrap();
+    assert_eq!(store.usage("old", "2026-01-01").await.unwrap().requests, 3);
+    assert!(matches!(store.reserve("old", 1, 1, 1, 1, 1).await, Ok(Reservation::Reserved(_))));
+}
+
+#[tokio::test]
+async fn what_has_expired_is_swept_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fleet.db");
+    let store = SqliteStore::open(&path).unwrap();
+    let items = || {
+        let count = "SELECT count(*) FROM item";
+        Connection::open(&path).unwrap().query_row(count, [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    for minute in 0..10 {
+        store.reserve("somebody", minute, 1, 1, 9, 9).await.unwrap();
+    }
+    store.write_report("f", &Report { node: "gone".to_owned(), ..Report::default() }, 0).await.unwrap();
+    assert_eq!(items(), 11);
+    store.write_report("f", &Report { node: "here".to_owned(), ..Report::default() }, 100_000).await.unwrap();
+    assert_eq!(items(), 1);
+}
+
+const FILE: &str = "FLEET_TEST_FILE";
+
+/// The other process of the test below: this program again, told to run this test and nothing else.
+#[tokio::test]
+#[ignore = "run by `processes_share_a_file` in a process of its own"]
+async fn another_process() {
+    let Some(path) = std::env::var_os(FILE) else { return };
+    let store = SqliteStore::open(Path::new(&path)).unwrap();
+    let one = Usage { requests: 1, ..Usage::default() };
+    let mut reserved = Usage::default();
+    for _ in 0..100 {
+        store.add_usage("all", "2026-01-01", &one).await.unwrap();
+        let reservation = store.reserve("all", 1, 10, 1, 1500, 1000).await.unwrap();
+        reserved.requests += u64::from(matches!(reservation, Reservation::Reserved(_)));
+    }
+    store.add_usage("reserved", "2026-01-01", &reserved).await.unwrap();
+    let asleep = FleetState::default();
+    let woken = store.change_state("f", &asleep, &asleep.moved_to(Phase::Waking, 1)).await.unwrap();
+    if matches!(woken, Change::Made(_)) {
+        store.add_usage("woken", "2026-01-01", &one).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn processes_share_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fleet.db");
+    let processes: Vec<_> = (0..4)
+        .map(|_| {
+            std::process::Command::new(std::env::current_exe().unwrap())
+                .args(["--ignored", "--exact", "store::sqlite::tests::another_process"])
+                .env(FILE, &path)
+                .stdout(std::process::Stdio::null())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    for mut process in processes {
+        assert!(process.wait().unwrap().success());
+    }
+    let store = SqliteStore::open(&path).unwrap();
+    let count = async |who| store.usage(who, "2026-01-01").await.unwrap().requests;
+    assert_eq!(count("all").await, 400, "every sum counts");
+    assert_eq!(count("reserved").await, 150, "the limit, exactly");
+    assert_eq!(count("woken").await, 1, "one wake");
 }
 
 #[test]

@@ -47,6 +47,10 @@ impl Worker {
 /// Is it the file that is wrong, or the moment?
 pub(super) fn fault(error: rusqlite::Error) -> StoreError {
     use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    if let rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::ToSqlConversionFailure(_) = error
+    {
+        return StoreError::Unreadable(error.to_string());
+    }
     match error.sqlite_error_code() {
         Some(DatabaseCorrupt | NotADatabase) => StoreError::Unreadable(error.to_string()),
         _ => StoreError::Unavailable(error.to_string()),

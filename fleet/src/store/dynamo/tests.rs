@@ -1,0 +1,61 @@
+//! The contract, on what stands in for the table; and what only a script can make a table do.
+
+mod scripted;
+mod faults;
+
+use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, Region};
+
+use super::*;
+use crate::store::contract::{self, Race};
+
+/// A configuration that reaches `endpoint` with credentials that mean nothing.
+fn config(endpoint: &str) -> Builder {
+    let nobody =
+        Credentials::builder().access_key_id("nobody").secret_access_key("none").provider_name("test");
+    Builder::new()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new("eu-west-1"))
+        .credentials_provider(nobody.build())
+        .endpoint_url(endpoint)
+}
+
+/// Where an emulator listens. Outside CI it may be missing, which one line says.
+fn emulator(variable: &str) -> Option<String> {
+    let read = |name: &str| std::env::var_os(name).and_then(|value| value.into_string().ok());
+    match read(variable).filter(|endpoint| !endpoint.is_empty()) {
+        // Said by the script that starts them: this machine cannot run it.
+        Some(absent) if absent == "absent" => println!("skipped: {variable} says that it is absent"),
+        Some(endpoint) => return Some(endpoint),
+        None if read("CI").is_some_and(|ci| ci == "true") => {
+            panic!("CI must set {variable}: scripts/emulators.sh start")
+        }
+        None => println!("skipped: set {variable} (scripts/emulators.sh start) to test the store on it"),
+    }
+    None
+}
+
+/// An emulator on a busy machine may take its time; what is tested is what it says.
+const PATIENT: Patience =
+    Patience { attempt: std::time::Duration::from_secs(20), call: std::time::Duration::from_secs(60) };
+
+async fn keeps_the_contract(variable: &str) {
+    let Some(endpoint) = emulator(variable) else { return };
+    let table = format!("contract-{:08x}", fastrand::u32(..));
+    let open = || {
+        let store = DynamoStore::with(config(&endpoint), &table, PATIENT);
+        // Small pages: a hundred reports take fifteen.
+        DynamoStore { page: Some(7), ..store }
+    };
+    open().create_table().await.unwrap();
+    contract::check(open, Race(50)).await;
+}
+
+#[tokio::test]
+async fn it_keeps_the_contract_on_ministack() {
+    keeps_the_contract("FLEET_TEST_MINISTACK").await;
+}
+
+#[tokio::test]
+async fn it_keeps_the_contract_on_dynamodb_local() {
+    keeps_the_contract("FLEET_TEST_DYNAMODB_LOCAL").await;
+}
