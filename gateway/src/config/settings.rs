@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
+use super::seconds::seconds;
 use crate::identity::Priority;
 
 /// The whole of `gateway.toml`.
@@ -388,16 +389,5 @@ pub struct Log {
 impl Default for Log {
     fn default() -> Self {
         Self { filter: "info".to_owned() }
-    }
-}
-
-/// Seconds, whole or with a fraction; never negative, at most a day.
-fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    use serde::de::Error;
-    let seconds = f64::deserialize(deserializer)?;
-    if (0.0..=86_400.0).contains(&seconds) {
-        Ok(Duration::from_secs_f64(seconds))
-    } else {
-        Err(D::Error::custom(format!("{seconds} is not between 0 and 86400 seconds")))
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::names::ModelName;
+use crate::error::Refusal;
 
 /// How long requests wait for an Ollama that does not answer before they are refused: a restart (systemd's
 /// `RestartSec=3`, and a moment) should cost nobody an error.
@@ -66,5 +67,13 @@ impl Known {
             self.tag(model).and_then(|entry| entry["details"]["family"].as_str()).unwrap_or_default();
         let one = self.embeds(model) || ONE_SLOT.contains(&family) || family.starts_with("nemotron_h");
         if one { 1 } else { parallel }
+    }
+}
+
+/// 503 while the model server starts or restarts.
+pub fn unreachable_now() -> Refusal {
+    Refusal::Overloaded {
+        what: "the model server is starting or restarting",
+        retry_after: Duration::from_secs(5),
     }
 }

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
 
 use super::client::{Client, ClientError, Outgoing, Upstream};
-use super::known::Known;
+use super::known::{Known, unreachable_now};
 use super::names::ModelName;
 use super::plain_words;
 use crate::config::settings::Ollama;
@@ -392,13 +392,5 @@ impl Keeper {
             keeper.loads().running.remove(&model);
             keeper.look_now();
         });
-    }
-}
-
-/// 503 while the model server starts or restarts.
-pub fn unreachable_now() -> Refusal {
-    Refusal::Overloaded {
-        what: "the model server is starting or restarting",
-        retry_after: Duration::from_secs(5),
     }
 }

@@ -13,7 +13,8 @@ use super::queue::{Demand, Permit, Queue};
 use crate::error::Refusal;
 use crate::identity::Caller;
 use crate::ollama::client::Client;
-use crate::ollama::models::{Keeper, unreachable_now};
+use crate::ollama::known::unreachable_now;
+use crate::ollama::models::Keeper;
 use crate::ollama::pace::{Pace, Rates};
 use crate::ollama::show;
 

@@ -11,7 +11,7 @@ use super::route::{Action, Route};
 use crate::body::Body;
 use crate::error::Refusal;
 use crate::identity::Rights;
-use crate::ollama::models::unreachable_now;
+use crate::ollama::known::unreachable_now;
 use crate::ollama::names::ModelName;
 
 impl Journey {
