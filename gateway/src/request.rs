@@ -12,18 +12,18 @@ pub mod inspect;
 pub mod queue;
 pub mod choose;
 pub mod forward;
+pub mod commit;
 pub mod relay;
 pub mod account;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONNECTION, CONTENT_LENGTH};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, Response, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use tokio::time::timeout;
 
 use crate::body::Body;
 use crate::connection::clock::Sweeper;
@@ -32,22 +32,17 @@ use crate::drain::Phase;
 use crate::error::Refusal;
 use crate::identity::Caller;
 use crate::ollama::client::Client;
-use crate::ollama::dialect::{Api, Family};
+use crate::ollama::dialect::Api;
 use crate::process::Shared;
-use account::{Account, Outcome};
+use account::Account;
 use choose::Means;
+use commit::Committing;
 use cors::Verdict;
-use forward::Begun;
 use inspect::{Ask, Kind};
 use limit::{BodyHold, Pass, Quota};
-use relay::{Passage, Relay, Traits};
 use route::{Action, Class, Permission, Route};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const QUEUE_WAIT: HeaderName = HeaderName::from_static("x-queue-wait-ms");
-const SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
-/// Tells nginx and its like not to gather tokens into bursts.
-const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// Bodies of routes without images: names and switches.
 const SMALL_BODY: u64 = 1 << 20;
@@ -70,29 +65,59 @@ pub struct Journey {
 }
 
 impl Journey {
-    /// Answers one request, whatever it is. A closed table, a proven caller, limits, an inspected body, a place in the
-    /// queue: each step needs the proof of the one before.
+    /// Answers one request, whatever it is; no error leaves here but as an answer.
     pub async fn handle(&self, request: Request<Incoming>, connection: &Arc<Connection>) -> Response<Body> {
         let (head, body) = request.into_parts();
         let id = wellformed::request_id(&head);
-        let verdict = self.shared.cors.judge(&head.method, &head.headers);
+        let page = self.shared.cors.judge(&head.method, &head.headers);
         let mut account = Account::open(id.clone(), self.shared.books.clone());
-        let answer = match (self.sound(&head, connection), &verdict) {
-            (Err(refusal), _) => Err((refusal, account)),
-            (Ok(_), Err(refusal)) => Err((refusal.clone(), account)),
-            (Ok(_), Ok(Verdict::Preflight(_))) => {
-                (account.status, account.outcome) = (204, Outcome::Answered);
-                Ok(self.shared.cors.preflight())
-            }
-            (Ok(host), Ok(_)) => self.travel(&head, &host, body, connection, account).await,
-        };
-        let mut response = answer.unwrap_or_else(|(refusal, mut account)| {
+        let answer = self.travel(&head, body, connection, &page, &mut account).await;
+        let mut response = answer.unwrap_or_else(|refusal| {
             account.refused(&refusal);
             refusal.into_response(route::family_of(head.uri.path()), &id)
         });
-        self.shared.cors.apply(&verdict.unwrap_or_default(), response.headers_mut());
+        self.shared.cors.apply(&page.unwrap_or_default(), response.headers_mut());
         self.finish(&mut response, &head, &id);
         response
+    }
+
+    /// The journey. Each step hands the next a proof: nothing is read before its sender is known, nothing queued before
+    /// it is inspected, nothing forwarded without a place.
+    async fn travel(
+        &self,
+        head: &Parts,
+        body: Incoming,
+        connection: &Arc<Connection>,
+        page: &Result<Verdict, Refusal>,
+        account: &mut Account,
+    ) -> Result<Response<Body>, Refusal> {
+        let host = self.sound(head, connection)?;
+        if let Verdict::Preflight(_) = page.as_ref().map_err(Refusal::clone)? {
+            return Ok(account.answered(self.shared.cors.preflight()));
+        }
+        let route = Route::of(&head.method, head.uri.path())?; // what is not listed does not exist
+        account.route = Some(route);
+        if route.permission == Permission::Probe {
+            return Ok(account.answered(self.local(route, head, None)?)); // the load balancer asks by address
+        }
+        self.admit(head, &host, connection)?;
+        if route.permission == Permission::Anyone {
+            return Ok(account.answered(self.local(route, head, None)?));
+        }
+        let caller = self.authenticate(head, route).await?;
+        account.caller = Some(caller.principal.clone());
+        let pass = self.limit(&caller)?; // requests per minute, open requests; no byte of a body is read before
+        let Action::Ask(api) = route.action else {
+            self.look_again().await;
+            return Ok(account.answered(self.local(route, head, Some(&caller.rights))?));
+        };
+        let (ask, hold) = self.inspect(head, body, route, api, &caller).await?;
+        account.model = Some(ask.model.clone());
+        let means = self.means()?;
+        let reservation = self.reserve(&ask, &caller).await?; // tokens, settled with the truth
+        let committing = Committing::new(&ask, pass, reservation);
+        let answer = means.answer(ask, caller, hold); // queue for a place, forward: one future, not yet begun
+        self.commit(Box::pin(answer), committing, account, connection).await // relay; early when the wait is long
     }
 
     /// The host of a head that can be read in one way only.
@@ -101,53 +126,6 @@ impl Journey {
             return Err(Refusal::Ambiguous("a request target has no fragment"));
         }
         wellformed::check(head, &self.shared.config.limits)
-    }
-
-    /// The journey itself.
-    async fn travel(
-        &self,
-        head: &Parts,
-        host: &str,
-        body: Incoming,
-        connection: &Arc<Connection>,
-        mut account: Account,
-    ) -> Result<Response<Body>, (Refusal, Account)> {
-        let result: Result<_, Refusal> = async {
-            let route = Route::of(&head.method, head.uri.path())?; // what is not listed does not exist
-            account.route = Some(route);
-            if route.permission == Permission::Probe {
-                return Ok(Travelled::Here(self.local(route, head, None)?)); // the load balancer asks by address
-            }
-            self.admit(head, host, connection)?;
-            if route.permission == Permission::Anyone {
-                return Ok(Travelled::Here(self.local(route, head, None)?));
-            }
-            let caller = self.authenticate(head, route).await?;
-            account.caller = Some(caller.principal.clone());
-            let pass = self.limit(&caller)?; // requests per minute, open requests; no byte of a body is read before
-            let Action::Ask(api) = route.action else {
-                if let Ok(keeper) = self.shared.keeper() {
-                    keeper.fresh().await;
-                }
-                return Ok(Travelled::Here(self.local(route, head, Some(&caller.rights))?));
-            };
-            let (ask, hold) = self.inspect(head, body, route, api, &caller).await?;
-            if ask.kind != Kind::Pull {
-                self.shared.keeper()?.find(&ask.model).await?;
-            }
-            account.model = Some(ask.model.clone());
-            Ok(Travelled::Asks(Box::new(Asked { ask, caller, pass, hold })))
-        }
-        .await;
-        match result {
-            Ok(Travelled::Here(response)) => {
-                account.status = response.status().as_u16();
-                account.outcome = Outcome::Answered;
-                Ok(response)
-            }
-            Ok(Travelled::Asks(asked)) => self.ask(*asked, account, connection).await,
-            Err(refusal) => Err((refusal, account)),
-        }
     }
 
     /// Host names, networks, and the way out.
@@ -195,54 +173,18 @@ impl Journey {
             limits.body_bytes.min(SMALL_BODY)
         };
         let (bytes, hold) = receive::receive(&head.headers, body, most, limits, &self.shared.bodies).await?;
-        Ok((inspect::inspect(api, bytes, &caller.rights, limits.output_tokens)?, hold))
+        let ask = inspect::inspect(api, bytes, &caller.rights, limits.output_tokens)?;
+        if ask.kind != Kind::Pull {
+            self.shared.keeper()?.find(&ask.model).await?;
+        }
+        Ok((ask, hold))
     }
 
-    /// Reserves the caller's tokens, then waits for the answer to begin: the two ways it can be committed.
-    async fn ask(
-        &self,
-        asked: Asked,
-        account: Account,
-        connection: &Arc<Connection>,
-    ) -> Result<Response<Body>, (Refusal, Account)> {
-        let Asked { ask, caller, pass, hold } = asked;
-        let reservation = match self.reserve(&ask, &caller).await {
-            Ok(reservation) => reservation,
-            Err(refusal) => return Err((refusal, account)),
-        };
-        let means = match self.means() {
-            Ok(means) => means,
-            Err(refusal) => return Err((refusal, account)),
-        };
-        let traits = Traits::of(&ask);
-        let (stream, api, kind) = (ask.stream, ask.api, ask.kind);
-        let mut awaited: relay::Awaited = Box::pin(means.answer(ask, caller, hold));
-        let patience = self.patience(stream, kind);
-        let begun = timeout(patience, &mut awaited).await;
-        let mut passage = Passage { account, pass, reservation, serving: None };
-        let (pace, rules) = (self.shared.pace.clone(), self.shared.rules);
-        let (mut response, relay) = match begun {
-            Ok(Ok(begun)) => {
-                let response = self.head_of(&begun, stream, api);
-                passage.account.status = response.status().as_u16();
-                (response, Relay::begun(begun, traits, passage, pace, rules))
-            }
-            Ok(Err(refusal)) => {
-                // What was refused costs no tokens.
-                passage.reservation.into_iter().for_each(|reservation| reservation.settle(0));
-                return Err((refusal, passage.account));
-            }
-            // Time has won: the 200 goes out, the body goes on polling that same future.
-            Err(_) if stream => {
-                passage.account.status = 200;
-                let response = stream_head(api);
-                (response, Relay::awaiting(awaited, traits, passage, pace, rules))
-            }
-            Err(_) => return Err((too_late(), passage.account)),
-        };
-        let clock = (!connection.h2).then(|| connection.clock.clone());
-        *response.body_mut() = Body::relay(relay.watched(&self.core.sweeper, clock));
-        Ok(response)
+    /// A list is answered from what is known, which must not be older than our own changes.
+    async fn look_again(&self) {
+        if let Ok(keeper) = self.shared.keeper() {
+            keeper.fresh().await;
+        }
     }
 
     async fn reserve(&self, ask: &Ask, caller: &Caller) -> Result<Option<limit::Reservation>, Refusal> {
@@ -270,29 +212,6 @@ impl Journey {
         })
     }
 
-    /// How long the head may be held back.
-    fn patience(&self, stream: bool, kind: Kind) -> Duration {
-        match (stream, kind) {
-            (true, _) => self.shared.config.queue.keepalive_after_seconds,
-            (false, Kind::Pull) => self.shared.config.limits.stream_seconds,
-            (false, _) => self.shared.config.limits.answer_seconds,
-        }
-    }
-
-    fn head_of(&self, begun: &Begun, stream: bool, api: Api) -> Response<Body> {
-        let mut response = if stream { stream_head(api) } else { Response::new(Body::full("")) };
-        let headers = response.headers_mut();
-        if !stream && let Some(kind) = &begun.answer.content_type {
-            let kind = HeaderValue::from_maybe_shared(kind.clone());
-            headers.insert(CONTENT_TYPE, kind.unwrap_or(HeaderValue::from_static("application/json")));
-        }
-        headers.insert(QUEUE_WAIT, HeaderValue::from(begun.waited.as_millis() as u64));
-        if let Ok(node) = HeaderValue::from_str(&self.shared.config.fleet.node) {
-            headers.insert(SERVED_BY, node);
-        }
-        response
-    }
-
     /// What every answer carries.
     fn finish(&self, response: &mut Response<Body>, head: &Parts, id: &str) {
         if head.method == Method::HEAD {
@@ -310,41 +229,4 @@ impl Journey {
             headers.remove(CONNECTION);
         }
     }
-}
-
-/// What the first half of the journey leads to.
-enum Travelled {
-    Here(Response<Body>),
-    Asks(Box<Asked>),
-}
-
-/// A question for the model, and what its asker holds.
-struct Asked {
-    ask: Ask,
-    caller: Caller,
-    pass: Pass,
-    hold: BodyHold,
-}
-
-/// The head of a stream: one kind per family, never cached, gathered or transformed on its way.
-fn stream_head(api: Api) -> Response<Body> {
-    let mut response = Response::new(Body::full(""));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(stream_content_type(api)));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
-    headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
-    response
-}
-
-fn stream_content_type(api: Api) -> &'static str {
-    match api.family() {
-        Family::Native => "application/x-ndjson",
-        Family::OpenAi | Family::Anthropic => "text/event-stream",
-    }
-}
-
-fn too_late() -> Refusal {
-    Refusal::TooLate(
-        "the answer was not complete in time; stream it (`\"stream\": true`), or ask for less".to_owned(),
-    )
 }

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fleet::store::Usage;
+use http::Response;
 
 use super::route::{Class, Route};
+use crate::body::Body;
 use crate::error::Refusal;
 use crate::identity::Principal;
 use crate::metrics::{Finished, Metrics};
@@ -68,7 +70,8 @@ pub struct Account {
     /// Bytes of the answer.
     pub bytes: u64,
     began: Instant,
-    books: Arc<Books>,
+    /// `None` once another hand has the account.
+    books: Option<Arc<Books>>,
 }
 
 /// Where accounts are written.
@@ -82,6 +85,15 @@ pub struct Books {
 impl Account {
     /// Opens the account of a request that has just come.
     pub fn open(id: String, books: Arc<Books>) -> Self {
+        Self::new(id, Some(books))
+    }
+
+    /// Hands the account to whoever sees the request's end; what stays behind writes nothing.
+    pub fn hand_over(&mut self) -> Self {
+        std::mem::replace(self, Self::new(String::new(), None))
+    }
+
+    fn new(id: String, books: Option<Arc<Books>>) -> Self {
         Self {
             id,
             route: None,
@@ -109,6 +121,13 @@ impl Account {
         }
     }
 
+    /// The request is answered with this response, which is here as a whole.
+    pub fn answered(&mut self, response: Response<Body>) -> Response<Body> {
+        self.outcome = Outcome::Answered;
+        self.status = response.status().as_u16();
+        response
+    }
+
     /// The first byte of the model's answer is here.
     pub fn first_byte(&mut self) {
         self.first_token.get_or_insert(self.began.elapsed());
@@ -126,6 +145,7 @@ impl Account {
 
 impl Drop for Account {
     fn drop(&mut self) {
+        let Some(books) = self.books.take() else { return };
         let took = self.began.elapsed();
         if std::thread::panicking() {
             (self.outcome, self.reason, self.status) = (Outcome::Refused, "bug", 500);
@@ -149,7 +169,7 @@ impl Drop for Account {
             prompt_tokens: prompt,
             output_tokens: output,
         };
-        self.books.metrics.finished(&finished);
+        books.metrics.finished(&finished);
         if let Some(caller) = &self.caller {
             let usage = Usage {
                 prompt_tokens: prompt,
@@ -157,7 +177,7 @@ impl Drop for Account {
                 requests: 1,
                 gpu_seconds: self.work,
             };
-            self.books.usage.add(caller, &usage);
+            books.usage.add(caller, &usage);
         }
         let millis = |duration: Option<Duration>| duration.map(|d| d.as_millis() as u64);
         tracing::info!(
