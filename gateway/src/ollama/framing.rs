@@ -37,10 +37,14 @@ impl Head {
         };
         let framing = if status.is_informational() || status == StatusCode::NO_CONTENT {
             Framing::done()
-        } else if field("transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case(b"chunked")) {
+        } else if let Some(coding) = field("transfer-encoding") {
+            if !coding.eq_ignore_ascii_case(b"chunked") {
+                return Err(ClientError::Protocol("the transfer coding is not one of ours"));
+            }
             Framing { way: Way::Chunked(Chunk::Size { value: 0, digits: 0 }), excess: false }
-        } else if let Some(length) = field("content-length") {
-            let length = std::str::from_utf8(length).ok().and_then(|text| text.parse().ok());
+        } else if let Some(value) = field("content-length") {
+            let plain = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+            let length = std::str::from_utf8(value).ok().filter(|_| plain).and_then(|text| text.parse().ok());
             Framing::of_length(length.ok_or(ClientError::Protocol("the length cannot be read"))?)
         } else {
             Framing { way: Way::Close, excess: false }
@@ -253,5 +257,15 @@ mod tests {
         assert!(!keep("HTTP/1.0 200 OK\r\n\r\n"));
         assert!(Head::parse(b"HTTP/1.1 200 OK\r\nConte").ok().unwrap().is_none());
         assert!(Head::parse(b"SSH-2.0-x\r\n\r\n").is_err());
+    }
+
+    #[test]
+    fn a_body_framed_in_no_way_of_ours_is_an_error() {
+        for field in ["Transfer-Encoding: gzip, chunked", "Content-Length: +3", "Content-Length: 3, 3"] {
+            assert!(
+                Head::parse(format!("HTTP/1.1 200 OK\r\n{field}\r\n\r\n").as_bytes()).is_err(),
+                "{field}"
+            );
+        }
     }
 }
