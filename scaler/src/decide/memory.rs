@@ -1,0 +1,125 @@
+//! What one round leaves to the next. Plain data: a clone of it replays the same decisions.
+
+use std::collections::VecDeque;
+
+use crate::Seconds;
+use crate::forecast::Forecast;
+
+use super::observation::Observation;
+use super::policy::Policy;
+
+/// Launches are counted over this window.
+const RATE_WINDOW: Seconds = 30.0;
+
+/// The wait after a refused launch: first, and at most.
+const BACKOFF: (Seconds, Seconds) = (30.0, 300.0);
+
+/// Everything kept between two decisions of one leader.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    /// What was learned.
+    pub forecast: Forecast,
+    /// When each fleet size was last needed; index is the size.
+    needs: Vec<Seconds>,
+    launches: VecDeque<(Seconds, u32)>,
+    backoff: Backoff,
+    pub(super) written_at: Seconds,
+    /// Since when there has been a fleet at all.
+    pub(super) awake_since: Option<Seconds>,
+    started: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Backoff {
+    failure: Option<Seconds>,
+    wait: Seconds,
+    until: Seconds,
+}
+
+impl Memory {
+    /// A leader that has just begun.
+    #[must_use]
+    pub fn new(policy: &Policy) -> Self {
+        Self {
+            forecast: Forecast::new(policy),
+            needs: Vec::new(),
+            launches: VecDeque::new(),
+            backoff: Backoff::default(),
+            written_at: f64::NEG_INFINITY,
+            awake_since: None,
+            started: false,
+        }
+    }
+
+    /// Takes in an observation whose reports are fresh.
+    pub fn learn(&mut self, seen: &Observation) {
+        self.forecast.observe(seen);
+    }
+
+    /// Takes in what the group says of itself, and on the first round the fleet it has: whoever led before had a
+    /// reason for it, so it counts as needed for one hold time.
+    pub fn look(&mut self, seen: &Observation) {
+        if !self.started {
+            self.started = true;
+            self.needed(seen.nodes.len() as u32, seen.now);
+        }
+        if seen.nodes.is_empty() {
+            self.awake_since = None;
+        } else if self.awake_since.is_none() {
+            let oldest = seen.nodes.iter().map(|node| node.launched_at).fold(seen.now, f64::min);
+            self.awake_since = Some(oldest);
+        }
+        self.note_failures(seen);
+    }
+
+    fn note_failures(&mut self, seen: &Observation) {
+        let Some(failed) = seen.group.launch_failed_at else {
+            if self.backoff.failure.is_some() {
+                self.backoff = Backoff::default();
+                self.forecast.boots.refused(0.0);
+            }
+            return;
+        };
+        if self.backoff.failure.is_none_or(|known| failed > known) {
+            let wait = (2.0 * self.backoff.wait).clamp(BACKOFF.0, BACKOFF.1);
+            self.backoff = Backoff { failure: Some(failed), wait, until: seen.now + wait };
+            self.forecast.boots.refused(wait);
+        }
+    }
+
+    /// Whether a launch was refused so lately that none is tried.
+    #[must_use]
+    pub fn backing_off(&self, now: Seconds) -> bool {
+        now < self.backoff.until
+    }
+
+    /// `nodes` nodes are needed now, and so is every smaller fleet.
+    pub fn needed(&mut self, nodes: u32, now: Seconds) {
+        let size = nodes as usize + 1;
+        if self.needs.len() < size {
+            self.needs.resize(size, f64::NEG_INFINITY);
+        }
+        self.needs[..size].fill(now);
+    }
+
+    /// The largest fleet that was needed within its hold time; the last node has a longer one.
+    #[must_use]
+    pub fn kept(&self, now: Seconds, hold: Seconds, idle: Seconds) -> u32 {
+        let held = |(size, last): &(usize, &Seconds)| now - **last <= if *size == 1 { idle } else { hold };
+        self.needs.iter().enumerate().rev().find(held).map_or(0, |(size, _)| size as u32)
+    }
+
+    /// Launches in the last 30 s.
+    pub fn launched_lately(&mut self, now: Seconds) -> u32 {
+        while self.launches.front().is_some_and(|(at, _)| now - at >= RATE_WINDOW) {
+            self.launches.pop_front();
+        }
+        self.launches.iter().map(|(_, count)| count).sum()
+    }
+
+    /// `count` launches were ordered now.
+    pub fn launching(&mut self, now: Seconds, count: u32) {
+        self.launches.push_back((now, count));
+        self.written_at = now;
+    }
+}

@@ -1,0 +1,2 @@
+//! The `scaler` program.
+fn main() {}

@@ -1,0 +1,9 @@
+//! The fleet in virtual time: a recorded trace through the same `decide` that runs in production, beside what others
+//! use. It ranks controllers; it does not predict a bill.
+
+pub mod trace;
+pub mod node;
+pub mod world;
+pub mod replay;
+pub mod scaler;
+pub mod statistics;
