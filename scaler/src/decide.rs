@@ -29,7 +29,7 @@ const REPORT_STALE: Seconds = 15.0;
 const REPORT_LOST: Seconds = 60.0;
 
 /// Beside its boot, a surplus node is held for a minute: boots are not exactly as long as expected.
-const HOLD_MARGIN: Seconds = 60.0;
+const HOLD_MARGIN: Seconds = 30.0;
 
 /// A booting node that is overdue is expected this soon, whatever the estimate says.
 const OVERDUE: Seconds = 10.0;
@@ -53,6 +53,7 @@ pub fn decide(seen: &Observation, policy: &Policy, memory: &mut Memory) -> Decis
     let wish = Wish::of(seen, policy, memory);
     decision.needed = wish.need;
     memory.needed(wish.need, seen.now);
+    memory.regret(wish.regret, seen.now);
     if seen.group.age > GROUP_STALE {
         decision.reasons.push(Reason::GroupStale);
         return decision;
@@ -85,6 +86,7 @@ struct Wish {
     floor: u32,
     hold: Seconds,
     boot: Seconds,
+    regret: Seconds,
     wake: bool,
     ending: bool,
 }
@@ -93,7 +95,7 @@ impl Wish {
     fn of(seen: &Observation, policy: &Policy, memory: &Memory) -> Self {
         let forecast = &memory.forecast;
         let boot = forecast.boots.mean();
-        let hold = boot + policy.price.total() + HOLD_MARGIN;
+        let hold = boot + policy.price.total() + HOLD_MARGIN + memory.regretted(seen.now);
         let coming = coming(seen, boot);
         let floor = rails::floor(policy, seen);
         let ending = seen.orders.sleep || over(seen, policy, memory);
@@ -107,7 +109,8 @@ impl Wish {
         let worth = launch::worth(&outlook, &coming, most, policy.price.total(), hold);
         let wake = coming.all() == 0 && seen.waiting.count > 0;
         let launches = worth.max(u32::from(wake)).max(floor.saturating_sub(coming.all()));
-        Self { coming, need, launches, floor, hold, boot, wake, ending }
+        let regret = if launches > 0 { launch::regret(&outlook, &coming, launches) } else { 0.0 };
+        Self { coming, need, launches, floor, hold, boot, regret, wake, ending }
     }
 }
 

@@ -70,7 +70,7 @@ impl Forecast {
             self.request.arrived(seen.totals.arrived.count, seen.totals.arrived.prompt_tokens);
             self.arrived = if seen.waiting.count > 0 { seen.totals.arrived.count } else { 0 };
             if self.arrived > 0 {
-                self.begin(seen.now);
+                self.begin(seen.now, seen.nodes.is_empty());
             }
             return;
         };
@@ -84,7 +84,7 @@ impl Forecast {
         if count > 0 {
             let quiet = self.last_arrival.is_none_or(|last| seen.now - last >= SILENCE);
             if quiet {
-                self.begin(before);
+                self.begin(before, seen.nodes.is_empty());
             }
             self.last_arrival = Some(seen.now);
         }
@@ -92,9 +92,9 @@ impl Forecast {
         self.advance(before, seen.now, work, count);
     }
 
-    fn begin(&mut self, at: Seconds) {
+    fn begin(&mut self, at: Seconds, from_zero: bool) {
         self.rates.begin(at);
-        self.congestion.begin(at);
+        self.congestion.begin(at, from_zero);
         self.trend.begin();
         self.last_arrival = Some(at);
     }
@@ -105,7 +105,8 @@ impl Forecast {
             return;
         }
         self.rates.advance(now, span, work);
-        self.congestion.advance(now, span, work, count, self.request.work(&self.benchmark));
+        let base = self.rates.base();
+        self.congestion.advance(now, span, work, count, self.request.work(&self.benchmark), base);
         self.trend.advance(now, span, work, &self.rates, self.boots.mean());
     }
 
@@ -131,7 +132,11 @@ impl Forecast {
     /// The rate of work expected one boot from now, and how wrong such forecasts were of late.
     #[must_use]
     pub fn next(&self) -> (f64, f64) {
-        let rate = self.trend.next(&self.rates);
+        let mut rate = self.trend.next(&self.rates);
+        // Who comes first to work is not alone for long: while a start is young its newest rate is the best guess.
+        if self.rates.young() {
+            rate = rate.max(self.rates.fast());
+        }
         (rate, self.trend.relative_error())
     }
 }

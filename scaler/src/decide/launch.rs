@@ -60,3 +60,12 @@ pub fn worth(outlook: &Outlook<'_>, coming: &Coming, most: u32, extra: Seconds, 
     }
     best.1
 }
+
+/// What the lack of `count` nodes costs until they are booted, in GPU-seconds each: the waiting that no launch can
+/// save any more, but that keeping them would have saved.
+#[must_use]
+pub fn regret(outlook: &Outlook<'_>, coming: &Coming, count: u32) -> Seconds {
+    let lacking = outlook.waiting(outlook.boot, |ahead| coming.at(ahead));
+    let having = outlook.waiting(outlook.boot, |ahead| coming.at(ahead) + count);
+    outlook.value * (lacking - having).max(0.0) / f64::from(count)
+}

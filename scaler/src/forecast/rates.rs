@@ -1,9 +1,9 @@
-//! Rates of arriving work over 15, 45 and 600 seconds.
+//! Rates of arriving work over 15, 45 and 600 seconds, and over 100 for the virtual queues.
 
 use crate::{Seconds, Work};
 
-/// How far back the three means look.
-const SPANS: [Seconds; 3] = [15.0, 45.0, 600.0];
+/// How far back the means look.
+const SPANS: [Seconds; 4] = [15.0, 45.0, 600.0, 100.0];
 
 /// How many seconds of evidence the start-up rate of earlier wake-ups is worth at a new one.
 const PRIOR: Seconds = 15.0;
@@ -15,8 +15,8 @@ const BEGINNING: Seconds = 300.0;
 /// beginning and not a mean with an invented silence before it.
 #[derive(Clone, Debug, Default)]
 pub struct Rates {
-    sums: [f64; 3],
-    weights: [f64; 3],
+    sums: [f64; 4],
+    weights: [f64; 4],
     started: Option<(Seconds, Work)>,
     start_up: Option<f64>,
 }
@@ -25,8 +25,8 @@ impl Rates {
     /// A wake-up: forget the time before it.
     pub fn begin(&mut self, at: Seconds) {
         let prior = self.start_up.unwrap_or(0.0);
-        self.weights = [if self.start_up.is_some() { PRIOR } else { 0.0 }; 3];
-        self.sums = [prior * self.weights[0]; 3];
+        self.weights = [if self.start_up.is_some() { PRIOR } else { 0.0 }; 4];
+        self.sums = [prior * self.weights[0]; 4];
         self.started = Some((at, 0.0));
     }
 
@@ -51,7 +51,7 @@ impl Rates {
 
     fn rate(&self, i: usize) -> f64 {
         // At least the 15 s prior: two requests in the first second of a day are no rate of two a second.
-        self.sums[i] / self.weights[i].max(PRIOR.min(SPANS[i]))
+        self.sums[i] / self.weights[i].max(PRIOR)
     }
 
     /// Over 15 s.
@@ -70,6 +70,18 @@ impl Rates {
     #[must_use]
     pub fn slow(&self) -> f64 {
         self.rate(2)
+    }
+
+    /// Over 100 s: what the virtual queues of `congestion` take as the present rate.
+    #[must_use]
+    pub fn base(&self) -> f64 {
+        self.rate(3)
+    }
+
+    /// Whether the last wake-up is less than five minutes ago.
+    #[must_use]
+    pub fn young(&self) -> bool {
+        self.started.is_some()
     }
 
     /// Mean rate in the first five minutes after earlier wake-ups.
