@@ -1,2 +1,11 @@
 //! The `scaler` program.
-fn main() {}
+
+mod command;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    command::Command::parse().run()
+}

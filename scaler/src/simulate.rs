@@ -2,8 +2,14 @@
 //! use. It ranks controllers; it does not predict a bill.
 
 pub mod trace;
+pub mod generate;
+pub mod setting;
 pub mod node;
 pub mod world;
 pub mod replay;
 pub mod scaler;
+pub mod baselines;
+pub mod clairvoyant;
+pub mod contest;
 pub mod statistics;
+pub mod picture;
