@@ -105,7 +105,8 @@ impl Wish {
         let running: u32 = seen.nodes.iter().map(|node| node.active + node.queued).sum();
         let busy = seen.waiting.count > 0 || running > 0 || forecast.arrived() > 0;
         let need = outlook.need(policy.max).max(u32::from(busy)).max(floor).min(policy.max);
-        let most = rails::fillable(seen, &outlook).min(policy.max).saturating_sub(coming.all());
+        // One above the ceiling, so that a wish the ceiling cuts is seen to be cut.
+        let most = rails::fillable(seen, &outlook).min(policy.max + 1).saturating_sub(coming.all());
         let worth = launch::worth(&outlook, &coming, most, policy.price.total(), hold);
         let wake = coming.all() == 0 && seen.waiting.count > 0;
         let launches = worth.max(u32::from(wake)).max(floor.saturating_sub(coming.all()));
@@ -147,8 +148,9 @@ fn grow(wish: &Wish, seen: &Observation, policy: &Policy, memory: &mut Memory, d
     if count > 0 && called {
         // The wake is always a call, under either drive: an alarm would add half a minute to every first request.
         let count = if policy.drive == Drive::Calls { count } else { 1 };
-        memory.launching(seen.now, count);
-        decision.desired = Some(living + count);
+        memory.launching(seen.now, count, living, wish.wake);
+        // The group refuses a desired count below its minimum, whatever the rails say.
+        decision.desired = Some((living + count).max(policy.min));
         decision.nodes_short = wish.launches.min(room) - count.min(wish.launches.min(room));
     } else {
         decision.nodes_short = wish.launches.min(room).min(affordable);

@@ -93,7 +93,7 @@ impl Forecast {
     }
 
     fn begin(&mut self, at: Seconds, from_zero: bool) {
-        self.rates.begin(at);
+        self.rates.begin(at, from_zero);
         self.congestion.begin(at, from_zero);
         self.trend.begin();
         self.last_arrival = Some(at);

@@ -1,7 +1,5 @@
 //! What one round leaves to the next. Plain data: a clone of it replays the same decisions.
 
-use std::collections::VecDeque;
-
 use crate::Seconds;
 use crate::forecast::Forecast;
 
@@ -31,7 +29,7 @@ pub struct Memory {
     pub forecast: Forecast,
     /// When each fleet size was last needed; index is the size.
     needs: Vec<Seconds>,
-    launches: VecDeque<(Seconds, u32)>,
+    window: Window,
     backoff: Backoff,
     pub(super) written_at: Seconds,
     /// Since when there has been a fleet at all.
@@ -39,6 +37,14 @@ pub struct Memory {
     started: bool,
     /// What the lack of a node cost lately, and when.
     regret: (Seconds, Seconds),
+}
+
+/// Launches since the window opened.
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    opened: Seconds,
+    launched: u32,
+    fleet: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -55,7 +61,7 @@ impl Memory {
         Self {
             forecast: Forecast::new(policy),
             needs: Vec::new(),
-            launches: VecDeque::new(),
+            window: Window { opened: f64::NEG_INFINITY, launched: 0, fleet: 0 },
             backoff: Backoff::default(),
             written_at: f64::NEG_INFINITY,
             awake_since: None,
@@ -135,17 +141,23 @@ impl Memory {
         self.needs.iter().enumerate().rev().find(held).map_or(0, |(size, _)| size as u32)
     }
 
-    /// Launches in the last 30 s.
-    pub fn launched_lately(&mut self, now: Seconds) -> u32 {
-        while self.launches.front().is_some_and(|(at, _)| now - at >= RATE_WINDOW) {
-            self.launches.pop_front();
+    /// Launches in the present window of 30 s, and the fleet at its beginning. A window opens with a launch.
+    #[must_use]
+    pub fn launched_lately(&self, now: Seconds, fleet: u32) -> (u32, u32) {
+        if now - self.window.opened < RATE_WINDOW {
+            (self.window.launched, self.window.fleet)
+        } else {
+            (0, fleet)
         }
-        self.launches.iter().map(|(_, count)| count).sum()
     }
 
-    /// `count` launches were ordered now.
-    pub fn launching(&mut self, now: Seconds, count: u32) {
-        self.launches.push_back((now, count));
+    /// `count` launches were ordered now, beside a fleet of so many. The wake from zero opens a window without
+    /// counting in it: one node is no burst.
+    pub fn launching(&mut self, now: Seconds, count: u32, fleet: u32, wake: bool) {
+        if now - self.window.opened >= RATE_WINDOW {
+            self.window = Window { opened: now, launched: 0, fleet: fleet.max(u32::from(wake)) };
+        }
+        self.window.launched += if wake { 0 } else { count };
         self.written_at = now;
     }
 }

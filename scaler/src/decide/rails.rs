@@ -8,7 +8,7 @@ use super::observation::{Observation, Spending};
 use super::outlook::Outlook;
 use super::policy::Policy;
 
-/// New instances in 30 s: at most four, or as many as there are.
+/// New instances in a window of 30 s: at most four, or as many as there were when it opened.
 const BURST: u32 = 4;
 
 /// The group's desired count is written at most this often.
@@ -73,7 +73,7 @@ pub fn allow(
     room: u32,
     affordable: u32,
     seen: &Observation,
-    memory: &mut Memory,
+    memory: &Memory,
     reasons: &mut Vec<Reason>,
 ) -> u32 {
     let mut allowed = wanted;
@@ -85,8 +85,7 @@ pub fn allow(
     };
     cut(room, Reason::Ceiling);
     cut(affordable, Reason::Budget);
-    let lately = memory.launched_lately(seen.now);
-    let before = seen.group.desired.saturating_sub(lately);
+    let (lately, before) = memory.launched_lately(seen.now, seen.group.desired);
     cut(BURST.max(before).saturating_sub(lately), Reason::LaunchRate);
     if memory.backing_off(seen.now) {
         cut(0, Reason::BackingOff);

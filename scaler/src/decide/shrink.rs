@@ -25,7 +25,7 @@ pub(super) fn take_back(seen: &Observation, count: u32, decision: &mut Decision)
 
 /// Orders ready nodes beyond `kept` to drain, fewest streams first.
 pub(super) fn to(kept: u32, seen: &Observation, decision: &mut Decision) {
-    let mut ready: Vec<_> = 
+    let mut ready: Vec<_> =
         seen.nodes.iter().filter(|node| node.phase == Phase::Ready && node.report_age <= UNKNOWN).collect();
     let surplus = ready.len().saturating_sub(kept as usize);
     ready.sort_by(|a, b| (a.active + a.queued).cmp(&(b.active + b.queued)).then_with(|| a.id.cmp(&b.id)));

@@ -16,7 +16,7 @@ const START: Seconds = 180.0;
 
 /// Arrivals are counted in windows of ten seconds; their dispersion is capped where more would only be a trend.
 const WINDOW: Seconds = 10.0;
-const DISPERSION: (f64, f64) = (1.0, 12.0);
+const DISPERSION: (f64, f64) = (1.0, 24.0);
 
 /// How much of the learned curve counts. The queue that is here already is counted apart, so a part of it is enough.
 /// With capacities that follow the last minute a fifth is usual; here they follow the last 100 s, because a capacity
@@ -103,7 +103,7 @@ impl Congestion {
         }
     }
 
-    /// Variance over mean of the counts of the last ten minutes, 1 to 12.
+    /// Variance over mean of the counts of the last ten minutes, 1 to 24.
     #[must_use]
     pub fn dispersion(&self) -> f64 {
         self.dispersion

@@ -8,6 +8,9 @@ const SPANS: [Seconds; 4] = [15.0, 45.0, 600.0, 100.0];
 /// How many seconds of evidence the start-up rate of earlier wake-ups is worth at a new one.
 const PRIOR: Seconds = 15.0;
 
+/// How long the newest rate is the best guess of a beginning.
+const YOUNG: Seconds = 150.0;
+
 /// A beginning is over after five minutes: what came by then is its start-up rate.
 const BEGINNING: Seconds = 300.0;
 
@@ -18,16 +21,18 @@ pub struct Rates {
     sums: [f64; 4],
     weights: [f64; 4],
     started: Option<(Seconds, Work)>,
+    age: Seconds,
     start_up: Option<f64>,
 }
 
 impl Rates {
     /// A wake-up: forget the time before it.
-    pub fn begin(&mut self, at: Seconds) {
+    pub fn begin(&mut self, at: Seconds, from_zero: bool) {
         let prior = self.start_up.unwrap_or(0.0);
         self.weights = [if self.start_up.is_some() { PRIOR } else { 0.0 }; 4];
         self.sums = [prior * self.weights[0]; 4];
-        self.started = Some((at, 0.0));
+        self.started = from_zero.then_some((at, 0.0));
+        self.age = 0.0;
     }
 
     /// `work` arrived in the last `span` seconds.
@@ -39,6 +44,7 @@ impl Rates {
             self.sums[i] = self.sums[i] * keep + work / span * spread;
             self.weights[i] = self.weights[i] * keep + spread;
         }
+        self.age += span;
         if let Some((at, sum)) = &mut self.started {
             *sum += work;
             if now - *at >= BEGINNING {
@@ -78,10 +84,10 @@ impl Rates {
         self.rate(3)
     }
 
-    /// Whether the last wake-up is less than five minutes ago.
+    /// Whether the last beginning is so recent that the longer means know nothing yet.
     #[must_use]
     pub fn young(&self) -> bool {
-        self.started.is_some()
+        self.age < YOUNG
     }
 
     /// Mean rate in the first five minutes after earlier wake-ups.

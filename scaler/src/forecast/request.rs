@@ -7,7 +7,7 @@ use crate::decide::policy::Benchmark;
 const MEMORY: f64 = 300.0;
 
 /// What we believe before the first request: a paragraph in, a paragraph out, with the weight of ten requests.
-const FIRST: (f64, f64, f64) = (500.0, 150.0, 10.0);
+const FIRST: (f64, f64, f64) = (500.0, 200.0, 10.0);
 
 /// Means of prompt and answer, over about the last 300 requests.
 #[derive(Clone, Debug)]
@@ -19,10 +19,7 @@ pub struct MeanRequest {
 impl Default for MeanRequest {
     fn default() -> Self {
         let (prompt, output, weight) = FIRST;
-        Self {
-            prompt: Mean { sum: prompt * weight, weight },
-            output: Mean { sum: output * weight, weight },
-        }
+        Self { prompt: Mean { sum: prompt * weight, weight }, output: Mean { sum: output * weight, weight } }
     }
 }
 

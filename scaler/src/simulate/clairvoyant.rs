@@ -122,7 +122,9 @@ impl Controller for Plan {
         }
         let over: Vec<_> = self.nodes.iter().filter(|(_, to)| *to <= now).map(|(id, _)| id.clone()).collect();
         for id in over {
-            if let Some(i) = world.nodes.iter().position(|node| node.id == id && node.phase != Phase::Draining) {
+            if let Some(i) =
+                world.nodes.iter().position(|node| node.id == id && node.phase != Phase::Draining)
+            {
                 world.cordon(i, true);
             }
         }

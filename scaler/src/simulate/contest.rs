@@ -81,7 +81,12 @@ impl Default for Ours {
 }
 
 /// Replays one contestant.
-pub fn run(who: Contestant, setting: &Setting, ours: Ours, progress: &mut dyn FnMut(f64)) -> (Replayed, Summary) {
+pub fn run(
+    who: Contestant,
+    setting: &Setting,
+    ours: Ours,
+    progress: &mut dyn FnMut(f64),
+) -> (Replayed, Summary) {
     let mut controller: Box<dyn Controller> = match who {
         Contestant::Les => {
             let mut policy = setting.policy(ours.value_of_waiting);
@@ -102,7 +107,8 @@ pub fn run(who: Contestant, setting: &Setting, ours: Ours, progress: &mut dyn Fn
         Contestant::RayServe => Box::new(RayServe::default()),
         Contestant::Buildkite => Box::new(Buildkite),
     };
-    let done = replay(&setting.requests, setting.machines(), setting.beginning, controller.as_mut(), progress);
+    let done =
+        replay(&setting.requests, setting.machines(), setting.beginning, controller.as_mut(), progress);
     let summary = Summary::of(&done, &setting.requests, setting.beginning.skip);
     (done, summary)
 }

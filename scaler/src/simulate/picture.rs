@@ -59,7 +59,13 @@ impl Panel {
             last = y;
         }
         if area {
-            let _ = write!(path, "L{:.1} {last:.1}L{:.1} {:.1}Z", self.x(self.end), self.x(self.end), self.y(0.0));
+            let _ = write!(
+                path,
+                "L{:.1} {last:.1}L{:.1} {:.1}Z",
+                self.x(self.end),
+                self.x(self.end),
+                self.y(0.0)
+            );
         }
         format!("<path class=\"{class}\" d=\"{path}\"/>")
     }
@@ -71,14 +77,16 @@ impl Panel {
             let (value, y) = (self.most * part / 1.05, self.y(self.most * part / 1.05));
             let (right, label) = (WIDTH - RIGHT, LEFT - 6.0);
             let _ = write!(out, "<path class=\"grid\" d=\"M{LEFT} {y:.1}H{right}\"/>");
-            let _ = write!(out, "<text x=\"{label}\" y=\"{:.1}\" text-anchor=\"end\">{value:.0}</text>", y + 4.0);
+            let _ =
+                write!(out, "<text x=\"{label}\" y=\"{:.1}\" text-anchor=\"end\">{value:.0}</text>", y + 4.0);
         }
         for part in 0..=8 {
             let at = self.end * f64::from(part) / 8.0;
             let (x, y, hours) = (self.x(at), bottom + 15.0, at / 3600.0);
             let _ = write!(out, "<text x=\"{x:.0}\" y=\"{y:.0}\" text-anchor=\"middle\">{hours:.1} h</text>");
         }
-        let _ = write!(out, "<path class=\"axis\" d=\"M{LEFT} {:.1}V{bottom:.1}H{}\"/>", self.top, WIDTH - RIGHT);
+        let _ =
+            write!(out, "<path class=\"axis\" d=\"M{LEFT} {:.1}V{bottom:.1}H{}\"/>", self.top, WIDTH - RIGHT);
         out
     }
 }

@@ -35,10 +35,12 @@ impl Summary {
     #[must_use]
     pub fn of(replayed: &Replayed, requests: &[Request], skip: Seconds) -> Self {
         let first = requests.partition_point(|request| request.arrival < skip);
-        let mut waits: Vec<f32> = replayed.waits[first..].iter().copied().filter(|wait| !wait.is_nan()).collect();
+        let mut waits: Vec<f32> =
+            replayed.waits[first..].iter().copied().filter(|wait| !wait.is_nan()).collect();
         waits.sort_by(f32::total_cmp);
         let n = waits.len().max(1);
-        let at = |share: f64| waits.get(((n - 1) as f64 * share) as usize).map_or(0.0, |wait| f64::from(*wait));
+        let at =
+            |share: f64| waits.get(((n - 1) as f64 * share) as usize).map_or(0.0, |wait| f64::from(*wait));
         let within = |most: f32| waits.partition_point(|wait| *wait <= most) as f64 / n as f64;
         Self {
             hours: replayed.hours,

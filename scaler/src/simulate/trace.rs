@@ -7,8 +7,8 @@ use std::path::Path;
 use flate2::read::GzDecoder;
 use serde::Deserialize;
 
-use crate::{Seconds, Work};
 use crate::decide::policy::Benchmark;
+use crate::{Seconds, Work};
 
 /// One request.
 #[derive(Clone, Copy, Debug, Deserialize)]

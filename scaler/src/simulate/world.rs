@@ -122,7 +122,8 @@ impl World {
     /// Launches one node, if the cap allows; its boot is drawn from the seed and the number of the launch.
     pub fn launch(&mut self) {
         let mean = self.boot_mean();
-        let boot = mean * (1.0 + JITTER * (2.0 * uniform(self.machines.seed, u64::from(self.launches)) - 1.0));
+        let boot =
+            mean * (1.0 + JITTER * (2.0 * uniform(self.machines.seed, u64::from(self.launches)) - 1.0));
         self.launch_ready_in(boot);
     }
 
@@ -173,8 +174,10 @@ impl World {
     }
 
     fn sweep(&mut self) {
-        while let Some(i) =
-            self.nodes.iter().position(|node| node.leaves && node.phase == Phase::Draining && node.active() == 0)
+        while let Some(i) = self
+            .nodes
+            .iter()
+            .position(|node| node.leaves && node.phase == Phase::Draining && node.active() == 0)
         {
             let id = self.nodes[i].id.clone();
             self.terminate(&id);
@@ -221,7 +224,9 @@ impl World {
         while let Some((row, arrival, tokens)) = self.queue.front().copied() {
             let slots = self.machines.slots;
             let free = |node: &&mut SimNode| node.phase == Phase::Ready && node.active() < slots;
-            let Some(node) = self.nodes.iter_mut().filter(free).min_by_key(|node| node.active()) else { return };
+            let Some(node) = self.nodes.iter_mut().filter(free).min_by_key(|node| node.active()) else {
+                return;
+            };
             let rates = &self.machines.rates;
             let work = tokens.prompt as f64 / rates.prefill + tokens.output as f64 / rates.decode;
             node.start(self.now, work, tokens);
@@ -244,7 +249,8 @@ impl World {
 /// A number in 0..1 from a seed and a count: SplitMix64 (Steele, Lea, Flood 2014), the same on every machine.
 #[must_use]
 pub fn uniform(seed: u64, count: u64) -> f64 {
-    let mut x = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(count.wrapping_mul(0xD1B5_4A32_D192_ED03));
+    let mut x =
+        seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(count.wrapping_mul(0xD1B5_4A32_D192_ED03));
     x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     ((x ^ (x >> 31)) >> 11) as f64 / (1u64 << 53) as f64

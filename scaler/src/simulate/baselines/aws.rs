@@ -64,7 +64,8 @@ impl Alarms {
         }
         let low = |point: &f64| *point < DOWN_BELOW * target;
         if booting == 0 && self.points.len() >= DOWN_AFTER && self.points.iter().all(low) {
-            return Some(proportional.min(all));
+            // Gradual, as AWS calls it: one a minute while the alarm is on.
+            return Some(proportional.max(all.saturating_sub(1)).min(all));
         }
         None
     }
