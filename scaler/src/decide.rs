@@ -28,7 +28,8 @@ const REPORT_STALE: Seconds = 15.0;
 /// A report older than this says nothing at all.
 const REPORT_LOST: Seconds = 60.0;
 
-/// Beside its boot, a surplus node is held for a minute: boots are not exactly as long as expected.
+/// Beside its boot, a surplus node is held for half a minute: boots are not exactly as long as expected. Half of the
+/// usual minute, because regret (`memory`) lengthens the hold where it pays.
 const HOLD_MARGIN: Seconds = 30.0;
 
 /// A booting node that is overdue is expected this soon, whatever the estimate says.

@@ -12,8 +12,9 @@ pub(super) const STEP: Seconds = 10.0;
 const RELAX: Seconds = 60.0;
 
 /// Share of a forecast's relative error that the outer scenarios differ by. Proportional to the rate on purpose: a
-/// spread that stays when the rate is zero launches instances into silence. Less than the usual
-/// half: the held nodes carry the rest (servegen_team_w1 523 to 514 hours for 4.9 to 5.1 s).
+/// spread that stays when the rate is zero launches instances into silence. Deviation: 0.3 where
+/// 0.5 is usual, since the held nodes carry the rest: servegen_team_w1 521 to 509 hours for 5.0 to 5.2 s mean wait,
+/// servegen_office_w1 330 to 325 hours for 1.8 to 2.0 s (boot 240 s, seed 1).
 const SPREAD: f64 = 0.3;
 
 /// Three equally likely values with this distance (in deviations) have the right deviation: `sqrt(3/2)`.

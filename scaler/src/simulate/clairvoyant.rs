@@ -2,7 +2,8 @@
 //!
 //! Built by repair: a schedule that just carries the mean is replayed, a node is added where somebody waited too
 //! long, until nobody does. Gaps shorter than a boot are bridged, since giving a node up and back costs a boot. The
-//! result is near the least, not proven to be it.
+//! result is a yardstick, not the least: it needs too many hours where little comes, and on azure23_code the cap of 24
+//! nodes leaves some requests waiting longer than W.
 
 use crate::Seconds;
 use crate::decide::observation::{NodeId, Phase};
