@@ -1,0 +1,175 @@
+//! One round: from what is seen, what to do. No clock, no network, no log; time is a value, and the memory is handed
+//! in. `simulate` replays traces through this very function.
+
+pub mod observation;
+pub mod policy;
+mod memory;
+mod outlook;
+mod launch;
+mod rails;
+mod shrink;
+mod decision;
+
+pub use decision::{Decision, Reason};
+pub use memory::Memory;
+pub use outlook::Outlook;
+
+use crate::Seconds;
+use launch::{Coming, USEFUL};
+use observation::{Observation, Phase};
+use policy::{Drive, Policy};
+
+/// A description of the group older than this is no ground for changing it.
+const GROUP_STALE: Seconds = 30.0;
+
+/// A report older than this freezes its numbers: nothing is taken away.
+const REPORT_STALE: Seconds = 15.0;
+
+/// A report older than this says nothing at all.
+const REPORT_LOST: Seconds = 60.0;
+
+/// Beside its boot, a surplus node is held for half a minute: boots are not exactly as long as expected. Half of the
+/// usual minute, because regret (`memory`) lengthens the hold where it pays.
+const HOLD_MARGIN: Seconds = 30.0;
+
+/// A booting node that is overdue is expected this soon, whatever the estimate says.
+const OVERDUE: Seconds = 10.0;
+
+/// What to do now. Call it every five seconds, and at once on the first request at zero.
+#[must_use]
+pub fn decide(seen: &Observation, policy: &Policy, memory: &mut Memory) -> Decision {
+    let mut decision = Decision::default();
+    memory.look(seen);
+    if seen.reports_age > REPORT_LOST {
+        decision.reasons.push(Reason::NoReports);
+        shrink::take_back(seen, u32::MAX, &mut decision);
+        return decision;
+    }
+    let frozen = seen.reports_age > REPORT_STALE;
+    if frozen {
+        decision.reasons.push(Reason::ReportsStale);
+    } else {
+        memory.learn(seen);
+    }
+    let wish = Wish::of(seen, policy, memory);
+    decision.needed = wish.need;
+    memory.needed(wish.need, seen.now);
+    memory.regret(wish.regret, seen.now);
+    if seen.group.age > GROUP_STALE {
+        decision.reasons.push(Reason::GroupStale);
+        return decision;
+    }
+    if wish.ending {
+        decision.reasons.push(Reason::Ending);
+        if !frozen {
+            shrink::to(0, seen, &mut decision);
+        }
+    } else if wish.need > wish.coming.all() && seen.nodes.iter().any(shrink::can_return) {
+        // Free and at once: always before a launch.
+        shrink::take_back(seen, wish.need - wish.coming.all(), &mut decision);
+    } else if wish.launches > 0 {
+        grow(&wish, seen, policy, memory, &mut decision);
+    } else if !frozen {
+        let kept = memory.kept(seen.now, wish.hold, policy.idle).max(wish.floor).max(wish.need);
+        surplus(kept, &wish, seen, &mut decision);
+    }
+    if !frozen {
+        shrink::leave(seen, &mut decision);
+    }
+    decision
+}
+
+/// What the work asks for, before any rail.
+struct Wish {
+    coming: Coming,
+    need: u32,
+    launches: u32,
+    floor: u32,
+    hold: Seconds,
+    boot: Seconds,
+    regret: Seconds,
+    wake: bool,
+    ending: bool,
+}
+
+impl Wish {
+    fn of(seen: &Observation, policy: &Policy, memory: &Memory) -> Self {
+        let forecast = &memory.forecast;
+        let boot = forecast.boots.mean();
+        let hold = boot + policy.price.total() + HOLD_MARGIN + memory.regretted(seen.now);
+        let coming = coming(seen, boot);
+        let floor = rails::floor(policy, seen);
+        let ending = seen.orders.sleep || over(seen, policy, memory);
+        let slots = seen.nodes.iter().map(|node| node.slots).max().filter(|slots| *slots > 0);
+        let value = rails::value(policy, seen.spending);
+        let outlook = Outlook::new(seen, forecast, value, slots.unwrap_or(policy.slots), USEFUL);
+        let running: u32 = seen.nodes.iter().map(|node| node.active + node.queued).sum();
+        let busy = seen.waiting.count > 0 || running > 0 || forecast.arrived() > 0;
+        let need = outlook.need(policy.max).max(u32::from(busy)).max(floor).min(policy.max);
+        // One above the ceiling, so that a wish the ceiling cuts is seen to be cut.
+        let most = rails::fillable(seen, &outlook).min(policy.max + 1).saturating_sub(coming.all());
+        let worth = launch::worth(&outlook, &coming, most, policy.price.total(), hold);
+        let wake = coming.all() == 0 && seen.waiting.count > 0;
+        let launches = worth.max(u32::from(wake)).max(floor.saturating_sub(coming.all()));
+        let regret = if launches > 0 { launch::regret(&outlook, &coming, launches) } else { 0.0 };
+        Self { coming, need, launches, floor, hold, boot, regret, wake, ending }
+    }
+}
+
+fn over(seen: &Observation, policy: &Policy, memory: &Memory) -> bool {
+    let limit = policy.hard_limit.unwrap_or(f64::INFINITY);
+    memory.awake_since.is_some_and(|since| seen.now - since >= limit)
+}
+
+/// What serves and what will. Desired counts that no instance shows yet are launches just ordered.
+fn coming(seen: &Observation, boot: Seconds) -> Coming {
+    let phase = |phase: Phase| seen.nodes.iter().filter(move |node| node.phase == phase);
+    let mut etas: Vec<_> =
+        phase(Phase::Booting).map(|node| (node.launched_at + boot - seen.now).max(OVERDUE)).collect();
+    let unseen = seen.group.desired.saturating_sub(seen.nodes.len() as u32);
+    etas.extend(std::iter::repeat_n(boot, unseen as usize));
+    // A node that has been silent for long serves nobody we know of; the health check replaces it, not we.
+    let ready = phase(Phase::Ready).filter(|node| node.report_age <= REPORT_LOST).count();
+    Coming { ready: ready as u32, etas }
+}
+
+fn grow(wish: &Wish, seen: &Observation, policy: &Policy, memory: &mut Memory, decision: &mut Decision) {
+    decision.reasons.push(if wish.wake {
+        Reason::Wake
+    } else if wish.floor > wish.coming.all() {
+        Reason::Floor(wish.floor)
+    } else {
+        Reason::Worth(wish.launches)
+    });
+    let living = seen.group.desired.max(seen.nodes.len() as u32);
+    let room = policy.max.saturating_sub(living);
+    let affordable = rails::affordable(policy, seen.spending, living, wish.boot, wish.hold);
+    let count = rails::allow(wish.launches, room, affordable, seen, memory, &mut decision.reasons);
+    let called = policy.drive == Drive::Calls || wish.wake;
+    if count > 0 && called {
+        // The wake is always a call, under either drive: an alarm would add half a minute to every first request.
+        let count = if policy.drive == Drive::Calls { count } else { 1 };
+        memory.launching(seen.now, count, living, wish.wake);
+        // The group refuses a desired count below its minimum, whatever the rails say.
+        decision.desired = Some((living + count).max(policy.min));
+        decision.nodes_short = wish.launches.min(room) - count.min(wish.launches.min(room));
+    } else {
+        decision.nodes_short = wish.launches.min(room).min(affordable);
+        if count > 0 {
+            decision.reasons.push(Reason::LeftToPolicy(count));
+        }
+    }
+}
+
+fn surplus(kept: u32, wish: &Wish, seen: &Observation, decision: &mut Decision) {
+    if kept >= wish.coming.ready {
+        return;
+    }
+    if seen.group.refreshing {
+        decision.reasons.push(Reason::Refreshing);
+    } else if !wish.coming.etas.is_empty() {
+        decision.reasons.push(Reason::BootsPending);
+    } else {
+        shrink::to(kept, seen, decision);
+    }
+}

@@ -1,0 +1,65 @@
+//! Slowly, the emptiest first, never one with work, to zero only after the idle time.
+
+use scaler::decide::observation::Node;
+use scaler::decide::observation::Phase::{Booting, Draining, Ready};
+use scaler::decide::policy::Policy;
+
+use crate::support::Bench;
+
+type Change = fn(&mut Node);
+
+#[test]
+fn a_restarted_leader_keeps_the_fleet_it_finds_for_one_hold_time() {
+    let mut bench = Bench::new(Policy::default()).with(&[(Ready, 0), (Ready, 0), (Ready, 0)]);
+    assert!(bench.pass(200.0).cordon.is_empty());
+    assert_eq!(bench.pass(100.0).cordon.len(), 2, "a boot and a margin later the surplus goes");
+}
+
+#[test]
+fn the_last_node_stays_for_the_idle_time() {
+    let mut bench = Bench::new(Policy::default()).with(&[(Ready, 0)]);
+    assert!(bench.pass(595.0).cordon.is_empty());
+    assert_eq!(bench.pass(20.0).cordon.len(), 1);
+}
+
+#[test]
+fn the_emptiest_nodes_are_cordoned_first() {
+    let mut bench = Bench::new(Policy::default()).with(&[(Ready, 2), (Ready, 0), (Ready, 1)]);
+    let decision = bench.pass(320.0);
+    let names: Vec<_> = decision.cordon.iter().map(ToString::to_string).collect();
+    assert_eq!(names.first().map(String::as_str), Some("i-1"), "{names:?}");
+    assert!(!names.contains(&"i-0".to_owned()));
+}
+
+#[test]
+fn nothing_is_cordoned_while_a_node_boots_or_the_group_refreshes() {
+    let mut boots = Bench::new(Policy::default()).with(&[(Ready, 0), (Ready, 0), (Booting, 0)]);
+    assert!(boots.pass(400.0).cordon.is_empty());
+    let mut refresh = Bench::new(Policy::default()).with(&[(Ready, 0), (Ready, 0)]);
+    refresh.seen.group.refreshing = true;
+    assert!(refresh.pass(400.0).cordon.is_empty());
+}
+
+#[test]
+fn only_a_drained_node_that_said_so_is_terminated() {
+    let rows: [(&str, Change, bool); 5] = [
+        ("drained", |_| {}, true),
+        ("a stream runs", |node| node.active = 1, false),
+        ("one waits there", |node| node.queued = 1, false),
+        ("not confirmed", |node| node.drain_confirmed = false, false),
+        ("silent for 16 s", |node| node.report_age = 16.0, false),
+    ];
+    for (name, change, leaves) in rows {
+        let mut bench = Bench::new(Policy::default()).with(&[(Ready, 1), (Draining, 0)]);
+        change(&mut bench.seen.nodes[1]);
+        assert_eq!(bench.decide().terminate.len(), usize::from(leaves), "{name}");
+    }
+}
+
+#[test]
+fn desired_is_never_written_to_take_a_node_away() {
+    let mut bench = Bench::new(Policy::default()).with(&[(Ready, 0), (Ready, 0)]);
+    for _ in 0..300 {
+        assert_eq!(bench.pass(5.0).desired, None);
+    }
+}
