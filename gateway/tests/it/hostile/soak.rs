@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::frames::*;
 use super::siege::{Siege, resident};
-use crate::support::{CHAT, EMBED, TestGateway, chat, request};
+use crate::support::{CHAT, EMBED, PATIENCE, TestGateway, chat, request};
 
 /// What memory may grow by from the end of the first half to the end of the second.
 const GROWTH: usize = 24 << 20;
@@ -49,7 +49,8 @@ async fn honest(siege: Arc<Siege>, tally: Arc<Tally>, n: usize, end: Instant) {
         let mut body = chat(true);
         body["max_tokens"] = json!(20);
         let asked = client.post(siege.gateway.url(path)).bearer_auth(&token).body(body.to_string()).send();
-        let answer = asked.await.unwrap_or_else(|error| panic!("{path}: {error}"));
+        let answer = timeout(PATIENCE, asked).await.expect("an answer in time");
+        let answer = answer.unwrap_or_else(|error| panic!("{path}: {error}"));
         let status = answer.status().as_u16();
         let text = answer.text().await.unwrap_or_else(|error| panic!("{path} {status}: {error}"));
         match status {
