@@ -7,9 +7,9 @@ use http::StatusCode;
 
 use super::inspect::Ask;
 use super::queue::Permit;
+use super::route::Route;
 use crate::error::Refusal;
 use crate::ollama::client::{Answer, Client, ClientError, Outgoing, Upstream};
-use crate::ollama::dialect::Api;
 use crate::ollama::frames::Seen;
 use crate::ollama::models::Keeper;
 use crate::ollama::pace::Rates;
@@ -119,8 +119,8 @@ pub async fn forward(
     waited: Duration,
     stuck_after: Option<Duration>,
 ) -> Result<Begun, Failure> {
-    let (method, path) = line(ask.api);
-    let request = Outgoing { method, path, body: Some(ask.body.clone()) };
+    let route = Route::asking(ask.api).ok_or(Failure::Refused(Refusal::Bug))?;
+    let request = Outgoing { method: route.methods, path: route.path, body: Some(ask.body.clone()) };
     let sending = client.send(upstream, &request);
     let sent = match stuck_after {
         Some(patience) => tokio::time::timeout(patience, sending).await,
@@ -162,22 +162,4 @@ pub fn broke_off(within: bool) -> Refusal {
         "the model server broke off before it answered; send the request again"
     };
     Refusal::Upstream { text: text.to_owned(), worked: true }
-}
-
-/// Method and literal path of a call, as the route table has them.
-fn line(api: Api) -> (&'static str, &'static str) {
-    match api {
-        Api::Generate => ("POST", "/api/generate"),
-        Api::Chat => ("POST", "/api/chat"),
-        Api::Embed => ("POST", "/api/embed"),
-        Api::Embeddings => ("POST", "/api/embeddings"),
-        Api::Show => ("POST", "/api/show"),
-        Api::Pull => ("POST", "/api/pull"),
-        Api::Delete => ("DELETE", "/api/delete"),
-        Api::ChatCompletions => ("POST", "/v1/chat/completions"),
-        Api::Completions => ("POST", "/v1/completions"),
-        Api::OpenAiEmbeddings => ("POST", "/v1/embeddings"),
-        Api::Responses => ("POST", "/v1/responses"),
-        Api::Messages => ("POST", "/v1/messages"),
-    }
 }

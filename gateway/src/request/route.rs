@@ -140,6 +140,11 @@ impl Route {
         }
     }
 
+    /// The row that asks by `api`: its one method and literal path are what goes upstream.
+    pub fn asking(api: Api) -> Option<&'static Self> {
+        ROUTES.iter().find(|route| route.action == Action::Ask(api))
+    }
+
     fn matches(&self, path: &str) -> bool {
         match self.path.strip_suffix("{model}") {
             Some(prefix) => {
