@@ -50,9 +50,9 @@ trap 'rm -f "$log"; scripts/emulators.sh stop' EXIT
 check "formats" cargo fmt --all --check
 check "scripts" .tools/python/bin/shellcheck .ci/run scripts/*.sh tests/clients/*.sh
 check "dependencies" scripts/deny.sh
-check "lints" cargo clippy --locked --workspace --all-targets --features fleet/dynamodb -- -D warnings
-check "documents of the code" cargo doc --locked --workspace --no-deps --features fleet/dynamodb
-suite "tests" cargo test --locked --workspace --features fleet/dynamodb --no-fail-fast -- --nocapture
+check "lints" cargo clippy --locked --workspace --all-targets --features gateway/aws,scaler/aws -- -D warnings
+check "documents of the code" cargo doc --locked --workspace --no-deps --features gateway/aws,scaler/aws
+suite "tests" cargo test --locked --workspace --features gateway/aws,scaler/aws --no-fail-fast -- --nocapture
 suite "official clients" scripts/clients.sh
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

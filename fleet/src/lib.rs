@@ -3,5 +3,6 @@
 pub mod report;
 pub mod store;
 pub mod lease;
+pub mod publish;
 pub mod telemetry;
 pub mod shutdown;

@@ -1,13 +1,14 @@
 //! The one table that the processes of a fleet share, behind a trait: SQLite on one machine, DynamoDB in a fleet.
 //!
 //! `record`, `state`, `wanted` and `quota` (and [`crate::report`]) say what is kept, `sqlite` keeps it in a file and
-//! `dynamo` in a table of AWS; `contract` is the suite that every store passes.
+//! `dynamo` in a table of AWS, `settings` chooses; `contract` is the suite that every store passes.
 
 pub mod record;
 pub mod state;
 pub mod wanted;
 pub mod quota;
 pub mod sqlite;
+pub mod settings;
 #[cfg(feature = "dynamodb")]
 pub mod dynamo;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use async_trait::async_trait;
 pub use dynamo::DynamoStore;
 pub use quota::{Denial, Reservation, Window};
 pub use record::{KeyHash, KeyRecord, Usage};
+pub use settings::{StoreKind, StoreSettings};
 pub use sqlite::SqliteStore;
 pub use state::{Boot, Change, FleetState, Hold, LeaseRecord, Phase};
 pub use wanted::{Progress, ProgressState, WantedModel};

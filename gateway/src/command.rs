@@ -4,13 +4,11 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::thread;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use fleet::shutdown::{self, Tasks};
-use fleet::store::{SqliteStore, Store};
 use fleet::telemetry;
 use gateway::config::{self, Config};
 use gateway::identity::keys_command::KeysCommand;
@@ -99,10 +97,12 @@ fn serve(config: Config) -> anyhow::Result<()> {
         .with_context(|| format!("listen.admin: cannot bind {admin_address}"))?;
     admin.set_nonblocking(true)?;
     let admin_address = admin.local_addr()?;
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.store.path)?);
     let tasks = Tasks::new();
     let first = runtime()?;
-    let gateway = first.block_on(async { Gateway::new(config, store, tasks.clone()) })?;
+    let gateway = first.block_on(async {
+        let store = config.store.open().await?;
+        Gateway::new(config, store, tasks.clone())
+    })?;
     let others = (1..cores)
         .map(|core| {
             let (gateway, listener) = (gateway.clone(), listener.try_clone()?);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
-use super::settings::{Config, Issuer, IssuerKind, Ollama, StoreKind};
+use super::settings::{Config, Issuer, IssuerKind, Ollama};
 use crate::ollama::names::{ModelName, ModelPattern};
 
 /// Every broken rule.
@@ -88,7 +88,10 @@ fn number_mistakes(config: &Config) -> Vec<String> {
             format!("queue.*_floor: together {floors}, must be below 1 and none negative"),
         ),
         (queue.capacity > 0, "queue.capacity: 0 lets nobody wait".to_owned()),
-        (config.store.kind == StoreKind::Sqlite, "store.kind: `dynamodb` is not in this version".to_owned()),
+        (
+            config.store.kind.is_built_in(),
+            "store.kind: this build has no `dynamodb`; build the gateway with `--features aws`".to_owned(),
+        ),
         (
             config.drain.accept_for_seconds <= config.drain.deadline_seconds,
             "drain.accept_for_seconds: longer than drain.deadline_seconds".to_owned(),

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use fleet::store::StoreSettings;
 use ipnet::IpNet;
 use serde::Deserialize;
 
@@ -33,7 +34,7 @@ pub struct Config {
     /// `[queue]`: who waits, how many, how long.
     pub queue: Queue,
     /// `[store]`: where keys and usage live.
-    pub store: Store,
+    pub store: StoreSettings,
     /// `[fleet]`: which fleet this is.
     pub fleet: Fleet,
     /// `[drain]`: how a process leaves.
@@ -307,34 +308,6 @@ impl Default for Queue {
             batch_floor: 0.05,
         }
     }
-}
-
-/// `[store]`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default)]
-pub struct Store {
-    /// `sqlite`; `dynamodb` comes with the fleet. Default `sqlite`.
-    pub kind: StoreKind,
-    /// sqlite: the file. Default `fleet.db`.
-    pub path: PathBuf,
-    /// dynamodb: the table. Default `ollama-fleet`.
-    pub table: String,
-}
-
-impl Default for Store {
-    fn default() -> Self {
-        Self { kind: StoreKind::Sqlite, path: "fleet.db".into(), table: "ollama-fleet".to_owned() }
-    }
-}
-
-/// Which store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StoreKind {
-    /// One file, shared by the processes of one machine.
-    Sqlite,
-    /// AWS's table. Not in this version.
-    Dynamodb,
 }
 
 /// `[fleet]`

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use clap::{Args, Subcommand};
-use fleet::store::{KeyRecord, SqliteStore, Store, StoreError};
+use fleet::store::{KeyRecord, Store, StoreError};
 use jiff::Timestamp;
 
 use super::api_keys;
@@ -77,11 +77,11 @@ impl KeysCommand {
     /// # Errors
     /// A [`KeysError`] that says what to change.
     pub async fn run(&self, config: &Config, out: &mut impl Write) -> Result<(), KeysError> {
-        let store = SqliteStore::open(&config.store.path)?;
+        let store = config.store.open().await?;
         match self {
-            Self::Create(wanted) => wanted.run(config, &store, out).await,
-            Self::List => list(&store, out).await,
-            Self::Revoke { id } => revoke(&store, id, out).await,
+            Self::Create(wanted) => wanted.run(config, store.as_ref(), out).await,
+            Self::List => list(store.as_ref(), out).await,
+            Self::Revoke { id } => revoke(store.as_ref(), id, out).await,
         }
     }
 }
