@@ -27,6 +27,7 @@ use crate::request::queue::Queue;
 use crate::request::relay::Rules;
 use crate::request::{Core, Journey};
 use crate::usage::UsageLedger;
+use crate::wake::Wake;
 
 /// How often tables forget what is idle and histograms are folded.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
@@ -59,6 +60,8 @@ pub struct Shared {
     pub drain: Drain,
     /// Everything spawned.
     pub tasks: Tasks,
+    /// What the fleet is doing, and how it is woken.
+    pub wake: Arc<Wake>,
     keeper: Option<Arc<Keeper>>,
 }
 
@@ -114,6 +117,7 @@ impl Gateway {
         let keeper = keeper.map(|ollama| Keeper::new(ollama, queue.clone(), metrics.clone(), tasks.clone()));
         let certificate = Certificate::new(config.tls.as_ref())?;
         let connections = accept::connection_cap(config.listen.connections);
+        let wake = Arc::new(Wake::new(&config, store.clone(), queue.clone(), keeper.clone()));
         let shared = Shared {
             identity: Identity::new(&config, store.clone(), &tasks)?,
             cors: Cors::new(&config.access.allowed_origins),
@@ -127,6 +131,7 @@ impl Gateway {
             metrics,
             drain: Drain::new(&config.drain),
             tasks,
+            wake,
             keeper,
             config,
         };
@@ -172,6 +177,7 @@ impl Gateway {
             keeper,
             self.certificate.keep_fresh(),
             self.shared.books.usage.keep_writing(),
+            self.shared.wake.run(),
             self.upkeep(),
         );
     }
