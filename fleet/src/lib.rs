@@ -8,3 +8,7 @@ pub mod lease;
 pub mod publish;
 pub mod telemetry;
 pub mod shutdown;
+
+#[cfg(test)]
+#[cfg(feature = "aws")]
+mod testing;
