@@ -1,6 +1,8 @@
 //! A whole fleet on one machine, and the stand-ins that tests share.
 //!
-//! - [`up`]: `demo up`: an issuer, an Ollama and a gateway, started, described, watched and stopped
+//! - [`up`]: `demo up`: an issuer, a front and a scaler, started, described, watched and stopped
+//! - [`machine`]: one machine of that fleet: a gateway and its Ollama
+//! - [`load`]: `demo load`: a trace's requests, sent to it
 //! - [`node`]: the simulated Ollama as a process of its own
 //! - [`keep`]: a keeper that ends one program with its parent
 //! - [`ollama`]: a simulated Ollama, held to recordings of a real one
@@ -8,6 +10,8 @@
 //! - `tasks`: tasks that end with their owner
 
 pub mod up;
+pub mod machine;
+pub mod load;
 pub mod node;
 pub mod keep;
 pub mod ollama;
