@@ -1,5 +1,6 @@
-//! What gateway and scaler both say: their reports, the store they share, who leads, how they log, how they stop.
+//! What gateway and scaler both say: how they are configured, their reports, the store they share, who leads, how they log, how they stop.
 
+pub mod config;
 pub mod report;
 pub mod store;
 pub mod lease;

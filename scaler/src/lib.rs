@@ -4,6 +4,8 @@
 //! two in virtual time ([`simulate`]); [`group`] is what a decision acts on. `forecast`, `decide` and `simulate` read no
 //! clock and open no connection.
 
+pub mod config;
+pub mod clock;
 pub mod forecast;
 pub mod decide;
 pub mod group;
