@@ -1,7 +1,8 @@
 //! How many nodes a fleet has, and which: forecast the work that comes, decide, and prove it on recorded traces.
 //!
 //! The modules stand in the order of one round: what is known ([`forecast`]), what to do ([`decide`]), and the same
-//! two in virtual time ([`simulate`]); [`group`] is what a decision acts on. `forecast`, `decide` and `simulate` read no
+//! two in virtual time ([`simulate`]); [`group`] is what a decision acts on,
+//! [`entrance`] whom clients reach, [`publish`] what is said of it. `forecast`, `decide` and `simulate` read no
 //! clock and open no connection.
 
 pub mod config;
@@ -9,6 +10,8 @@ pub mod clock;
 pub mod forecast;
 pub mod decide;
 pub mod group;
+pub mod entrance;
+pub mod publish;
 pub mod simulate;
 
 /// A time or a span in seconds. Times count from any one fixed moment of a clock that never runs backwards.

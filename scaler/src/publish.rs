@@ -1,0 +1,1 @@
+//! What the leader says of the fleet every ten seconds.
