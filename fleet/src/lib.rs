@@ -10,3 +10,7 @@ pub mod lease;
 pub mod publish;
 pub mod telemetry;
 pub mod shutdown;
+
+#[cfg(test)]
+#[cfg(feature = "aws")]
+mod testing;
