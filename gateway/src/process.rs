@@ -26,7 +26,9 @@ use crate::request::limit::{Bodies, InMemory, Limiter};
 use crate::request::queue::Queue;
 use crate::request::relay::Rules;
 use crate::request::{Core, Journey};
+use crate::trust::{NoPeers, Peers, Trust};
 use crate::usage::UsageLedger;
+use crate::wake::Wake;
 
 /// How often tables forget what is idle and histograms are folded.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
@@ -37,6 +39,8 @@ pub struct Shared {
     pub config: Config,
     /// Who is who.
     pub identity: Identity,
+    /// Which peers are believed, and the key by which they believe us.
+    pub trust: Trust,
     /// Which pages may call.
     pub cors: Cors,
     /// Requests per minute, open requests.
@@ -59,6 +63,8 @@ pub struct Shared {
     pub drain: Drain,
     /// Everything spawned.
     pub tasks: Tasks,
+    /// What the fleet is doing, and how it is woken.
+    pub wake: Arc<Wake>,
     keeper: Option<Arc<Keeper>>,
 }
 
@@ -107,6 +113,19 @@ impl Gateway {
     /// # Errors
     /// An unreadable certificate, and what `Identity` refuses.
     pub fn new(config: Config, store: Arc<dyn Store>, tasks: Tasks) -> anyhow::Result<Self> {
+        Self::among(Arc::new(NoPeers), config, store, tasks)
+    }
+
+    /// The same among `peers`, whose forwarded requests it takes.
+    ///
+    /// # Errors
+    /// As [`Gateway::new`].
+    pub fn among(
+        peers: Arc<dyn Peers>,
+        config: Config,
+        store: Arc<dyn Store>,
+        tasks: Tasks,
+    ) -> anyhow::Result<Self> {
         let metrics = Arc::new(Metrics::new()?);
         let queue = Queue::new(&config.queue);
         let ollama = config.ollama.clone().unwrap_or_default();
@@ -114,8 +133,10 @@ impl Gateway {
         let keeper = keeper.map(|ollama| Keeper::new(ollama, queue.clone(), metrics.clone(), tasks.clone()));
         let certificate = Certificate::new(config.tls.as_ref())?;
         let connections = accept::connection_cap(config.listen.connections);
+        let wake = Arc::new(Wake::new(&config, store.clone(), queue.clone(), keeper.clone()));
         let shared = Shared {
             identity: Identity::new(&config, store.clone(), &tasks)?,
+            trust: Trust::new(&config.fleet.node, peers)?,
             cors: Cors::new(&config.access.allowed_origins),
             limiter: Limiter::default(),
             quota: InMemory::default(),
@@ -127,6 +148,7 @@ impl Gateway {
             metrics,
             drain: Drain::new(&config.drain),
             tasks,
+            wake,
             keeper,
             config,
         };
@@ -172,6 +194,7 @@ impl Gateway {
             keeper,
             self.certificate.keep_fresh(),
             self.shared.books.usage.keep_writing(),
+            self.shared.wake.run(),
             self.upkeep(),
         );
     }

@@ -108,7 +108,7 @@ impl Means {
             priority: caller.rights.priority,
             work: rates.work(ask.prompt_tokens, rates.expected_output(ask.output_tokens)),
             bytes: ask.body.len(),
-            deadline: Instant::now() + self.max_wait,
+            deadline: Instant::now() + self.max_wait.saturating_sub(caller.waited()),
         }
     }
 

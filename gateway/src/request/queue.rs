@@ -23,6 +23,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 pub use self::permit::Permit;
+pub(crate) use self::place::expected_rate;
 use self::state::{Arrival, Grant, State, Ticket};
 pub use self::state::{Demand, Load, UpstreamId};
 use crate::config::settings;
