@@ -1,5 +1,7 @@
-//! What gateway and scaler both say: their reports, the store they share, who leads, how they log, how they stop.
+//! What gateway and scaler both say: how they are configured, their reports, the store they share, who leads, how they
+//! log, how they stop.
 
+pub mod config;
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod report;

@@ -5,6 +5,8 @@
 //! [`entrance`] whom clients reach, [`publish`] what is said of it. `forecast`, `decide` and `simulate` read no
 //! clock and open no connection.
 
+pub mod config;
+pub mod clock;
 pub mod forecast;
 pub mod decide;
 pub mod group;
