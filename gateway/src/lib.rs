@@ -11,6 +11,7 @@ pub mod stack;
 pub mod request;
 pub mod ollama;
 pub mod identity;
+pub mod trust;
 pub mod error;
 pub mod body;
 pub mod metrics;

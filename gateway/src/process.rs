@@ -26,6 +26,7 @@ use crate::request::limit::{Bodies, InMemory, Limiter};
 use crate::request::queue::Queue;
 use crate::request::relay::Rules;
 use crate::request::{Core, Journey};
+use crate::trust::{NoPeers, Peers, Trust};
 use crate::usage::UsageLedger;
 
 /// How often tables forget what is idle and histograms are folded.
@@ -37,6 +38,8 @@ pub struct Shared {
     pub config: Config,
     /// Who is who.
     pub identity: Identity,
+    /// Which peers are believed, and the key by which they believe us.
+    pub trust: Trust,
     /// Which pages may call.
     pub cors: Cors,
     /// Requests per minute, open requests.
@@ -107,6 +110,19 @@ impl Gateway {
     /// # Errors
     /// An unreadable certificate, and what `Identity` refuses.
     pub fn new(config: Config, store: Arc<dyn Store>, tasks: Tasks) -> anyhow::Result<Self> {
+        Self::among(Arc::new(NoPeers), config, store, tasks)
+    }
+
+    /// The same among `peers`, whose forwarded requests it takes.
+    ///
+    /// # Errors
+    /// As [`Gateway::new`].
+    pub fn among(
+        peers: Arc<dyn Peers>,
+        config: Config,
+        store: Arc<dyn Store>,
+        tasks: Tasks,
+    ) -> anyhow::Result<Self> {
         let metrics = Arc::new(Metrics::new()?);
         let queue = Queue::new(&config.queue);
         let ollama = config.ollama.clone().unwrap_or_default();
@@ -116,6 +132,7 @@ impl Gateway {
         let connections = accept::connection_cap(config.listen.connections);
         let shared = Shared {
             identity: Identity::new(&config, store.clone(), &tasks)?,
+            trust: Trust::new(&config.fleet.node, peers)?,
             cors: Cors::new(&config.access.allowed_origins),
             limiter: Limiter::default(),
             quota: InMemory::default(),

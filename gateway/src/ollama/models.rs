@@ -180,7 +180,7 @@ impl Keeper {
     }
 
     async fn get(&self, path: &'static str) -> Result<Bytes, ClientError> {
-        let request = Outgoing { method: "GET", path, body: None };
+        let request = Outgoing { method: "GET", path, body: None, headers: Vec::new() };
         let asking = async {
             let mut answer = self.client.send(&self.upstream, &request).await?;
             if answer.status != StatusCode::OK {
@@ -335,7 +335,8 @@ impl Keeper {
     }
 
     async fn command(&self, path: &'static str, body: &Value, within: Duration) -> Result<(), Refusal> {
-        let request = Outgoing { method: "POST", path, body: Some(Bytes::from(body.to_string())) };
+        let request =
+            Outgoing { method: "POST", path, body: Some(Bytes::from(body.to_string())), headers: Vec::new() };
         let asking = async {
             let mut answer =
                 self.client.send(&self.upstream, &request).await.map_err(|_| unreachable_now())?;

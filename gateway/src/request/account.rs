@@ -51,6 +51,8 @@ pub struct Account {
     pub route: Option<&'static Route>,
     /// Who, once proven.
     pub caller: Option<Principal>,
+    /// The peer that forwarded it, and that charges the caller.
+    pub forwarded_by: Option<String>,
     /// Which model, once allowed.
     pub model: Option<ModelName>,
     /// Status of the answer; 499 while there is none.
@@ -98,6 +100,7 @@ impl Account {
             id,
             route: None,
             caller: None,
+            forwarded_by: None,
             model: None,
             status: 499,
             outcome: Outcome::Left,
@@ -170,7 +173,7 @@ impl Drop for Account {
             output_tokens: output,
         };
         books.metrics.finished(&finished);
-        if let Some(caller) = &self.caller {
+        if let (Some(caller), None) = (&self.caller, &self.forwarded_by) {
             let usage = Usage {
                 prompt_tokens: prompt,
                 generated_tokens: output,
@@ -184,6 +187,7 @@ impl Drop for Account {
             request_id = self.id,
             route,
             caller = self.caller.as_ref().map(Principal::as_str),
+            forwarded_by = self.forwarded_by,
             model,
             status = self.status,
             outcome = self.outcome.label(),

@@ -106,8 +106,8 @@ impl Means {
             priority: caller.rights.priority,
             work: rates.work(ask.prompt_tokens, rates.expected_output(ask.output_tokens)),
             bytes: ask.body.len(),
-            reach: Reach::Anywhere,
-            patience: Patience { wait: self.max_wait, hold: self.max_wait },
+            reach: if caller.forwarded.is_some() { Reach::Here } else { Reach::Anywhere },
+            patience: Patience { wait: self.max_wait.saturating_sub(caller.waited()), hold: self.max_wait },
         }
     }
 

@@ -18,6 +18,7 @@ use super::relay::{Awaited, Passage, Relay, Traits};
 use crate::body::Body;
 use crate::connection::serve::Connection;
 use crate::error::Refusal;
+use crate::identity::Caller;
 use crate::ollama::dialect::{Api, Family};
 
 const QUEUE_WAIT: HeaderName = HeaderName::from_static("x-queue-wait-ms");
@@ -30,14 +31,22 @@ pub(super) struct Committing {
     api: Api,
     kind: Kind,
     stream: bool,
+    forwarded: bool,
     traits: Traits,
-    pass: Pass,
+    pass: Option<Pass>,
     reservation: Option<Reservation>,
 }
 
 impl Committing {
-    pub(super) fn new(ask: &Ask, pass: Pass, reservation: Option<Reservation>) -> Self {
-        Self { api: ask.api, kind: ask.kind, stream: ask.stream, traits: Traits::of(ask), pass, reservation }
+    pub(super) fn new(
+        ask: &Ask,
+        caller: &Caller,
+        pass: Option<Pass>,
+        reservation: Option<Reservation>,
+    ) -> Self {
+        let forwarded = caller.forwarded.is_some();
+        let traits = Traits::of(ask, forwarded);
+        Self { api: ask.api, kind: ask.kind, stream: ask.stream, forwarded, traits, pass, reservation }
     }
 }
 
@@ -50,11 +59,11 @@ impl Journey {
         account: &mut Account,
         connection: &Arc<Connection>,
     ) -> Result<Response<Body>, Refusal> {
-        let Committing { api, kind, stream, traits, pass, reservation } = request;
-        let begun = timeout(self.patience(stream, kind), &mut awaited).await;
+        let Committing { api, kind, stream, forwarded, traits, pass, reservation } = request;
+        let begun = timeout(self.patience(stream, forwarded, kind), &mut awaited).await;
         let mut response = match &begun {
             Ok(Ok(begun)) => self.head_of(begun, stream, api),
-            Err(_) if stream => stream_head(api),
+            Err(_) if stream && !forwarded => stream_head(api),
             Err(_) => return Err(too_late()),
             Ok(Err(refusal)) => {
                 reservation.into_iter().for_each(|reservation| reservation.settle(0)); // it cost nothing
@@ -74,9 +83,11 @@ impl Journey {
         Ok(response)
     }
 
-    /// How long the head may be held back.
-    fn patience(&self, stream: bool, kind: Kind) -> Duration {
+    /// How long the head may be held back. The first hop keeps its client alive, and puts back what is refused before
+    /// the first byte: it gets no head before there is an answer.
+    fn patience(&self, stream: bool, forwarded: bool, kind: Kind) -> Duration {
         match (stream, kind) {
+            (true, _) if forwarded => self.shared.config.limits.stream_seconds,
             (true, _) => self.shared.config.queue.keepalive_after_seconds,
             (false, Kind::Pull) => self.shared.config.limits.stream_seconds,
             (false, _) => self.shared.config.limits.answer_seconds,

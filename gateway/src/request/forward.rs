@@ -120,7 +120,12 @@ pub async fn forward(
     stuck_after: Option<Duration>,
 ) -> Result<Begun, Failure> {
     let route = Route::asking(ask.api).ok_or(Failure::Refused(Refusal::Bug))?;
-    let request = Outgoing { method: route.methods, path: route.path, body: Some(ask.body.clone()) };
+    let request = Outgoing {
+        method: route.methods,
+        path: route.path,
+        body: Some(ask.body.clone()),
+        headers: Vec::new(),
+    };
     let sending = client.send(upstream, &request);
     let sent = match stuck_after {
         Some(patience) => tokio::time::timeout(patience, sending).await,

@@ -55,8 +55,8 @@ impl Rules {
 pub struct Passage {
     /// Its account.
     pub account: Account,
-    /// Its place among the caller's open requests.
-    pub pass: Pass,
+    /// Its place among the caller's open requests; `None` where a peer counts it.
+    pub pass: Option<Pass>,
     /// The caller's tokens.
     pub reservation: Option<Reservation>,
     /// What keeps its connection from being idle.
@@ -68,17 +68,20 @@ pub struct Traits {
     api: Api,
     stream: bool,
     hide_usage: bool,
+    /// A peer reads it, which keeps its own client alive.
+    forwarded: bool,
     model: ModelName,
     prompt_tokens: u32,
 }
 
 impl Traits {
-    /// The traits of `ask`.
-    pub fn of(ask: &Ask) -> Self {
+    /// The traits of `ask`, which may be `forwarded` by a peer.
+    pub fn of(ask: &Ask, forwarded: bool) -> Self {
         Self {
             api: ask.api,
             stream: ask.stream,
             hide_usage: ask.hide_usage,
+            forwarded,
             model: ask.model.clone(),
             prompt_tokens: ask.prompt_tokens,
         }

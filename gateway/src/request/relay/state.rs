@@ -303,7 +303,7 @@ impl State {
     fn may_keep_alive(&self) -> bool {
         match &self.phase {
             Phase::Awaiting(_) => true,
-            Phase::Streaming { frames, .. } => frames.at_boundary(),
+            Phase::Streaming { frames, .. } => frames.at_boundary() && !self.traits.forwarded,
             _ => false,
         }
     }
