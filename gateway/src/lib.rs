@@ -18,3 +18,4 @@ pub mod metrics;
 pub mod usage;
 pub mod admin;
 pub mod drain;
+pub mod wake;

@@ -28,6 +28,7 @@ use crate::request::relay::Rules;
 use crate::request::{Core, Journey};
 use crate::trust::{NoPeers, Peers, Trust};
 use crate::usage::UsageLedger;
+use crate::wake::Wake;
 
 /// How often tables forget what is idle and histograms are folded.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
@@ -62,6 +63,8 @@ pub struct Shared {
     pub drain: Drain,
     /// Everything spawned.
     pub tasks: Tasks,
+    /// What the fleet is doing, and how it is woken.
+    pub wake: Arc<Wake>,
     keeper: Option<Arc<Keeper>>,
 }
 
@@ -130,6 +133,7 @@ impl Gateway {
         let keeper = keeper.map(|ollama| Keeper::new(ollama, queue.clone(), metrics.clone(), tasks.clone()));
         let certificate = Certificate::new(config.tls.as_ref())?;
         let connections = accept::connection_cap(config.listen.connections);
+        let wake = Arc::new(Wake::new(&config, store.clone(), queue.clone(), keeper.clone()));
         let shared = Shared {
             identity: Identity::new(&config, store.clone(), &tasks)?,
             trust: Trust::new(&config.fleet.node, peers)?,
@@ -144,6 +148,7 @@ impl Gateway {
             metrics,
             drain: Drain::new(&config.drain),
             tasks,
+            wake,
             keeper,
             config,
         };
@@ -189,6 +194,7 @@ impl Gateway {
             keeper,
             self.certificate.keep_fresh(),
             self.shared.books.usage.keep_writing(),
+            self.shared.wake.run(),
             self.upkeep(),
         );
     }

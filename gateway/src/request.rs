@@ -119,6 +119,9 @@ impl Journey {
         };
         let (ask, hold) = self.inspect(head, body, route, api, &caller).await?;
         account.model = Some(ask.model.clone());
+        if route.class == Class::Inference && ask.kind != Kind::Unload {
+            self.shared.wake.admitted()?; // a fleet that sleeps wakes, a broken one says so at once
+        }
         let means = self.means()?;
         let reservation = self.reserve(&ask, &caller).await?; // tokens, settled with the truth
         let committing = Committing::new(&ask, &caller, pass, reservation);
@@ -198,7 +201,10 @@ impl Journey {
         caller.sends(&bytes)?;
         let ask = inspect::inspect(api, bytes, &caller.rights, limits.output_tokens)?;
         if ask.kind != Kind::Pull {
-            self.shared.keeper()?.find(&ask.model).await?;
+            // A front learns of the models with its nodes.
+            if let Ok(keeper) = self.shared.keeper() {
+                keeper.find(&ask.model).await?;
+            }
         }
         Ok((ask, hold))
     }

@@ -321,6 +321,9 @@ pub struct Fleet {
     /// How often a load report is written. Default 2 s.
     #[serde(deserialize_with = "seconds")]
     pub report_every_seconds: Duration,
+    /// How long a fleet that sleeps takes until a node is ready, before it has ever been measured. Default 240 s.
+    #[serde(deserialize_with = "seconds")]
+    pub boot_estimate_seconds: Duration,
 }
 
 impl Default for Fleet {
@@ -329,6 +332,7 @@ impl Default for Fleet {
             name: "default".to_owned(),
             node: "local".to_owned(),
             report_every_seconds: Duration::from_secs(2),
+            boot_estimate_seconds: Duration::from_secs(240),
         }
     }
 }

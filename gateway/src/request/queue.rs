@@ -27,6 +27,7 @@ use tokio::time::{Instant, sleep_until};
 pub use self::demand::{Demand, Patience, Reach, UpstreamId};
 pub use self::permit::Permit;
 pub use self::state::Load;
+pub(crate) use self::place::expected_rate;
 use self::state::{Arrival, Grant, State, Ticket};
 use crate::config::settings;
 use crate::error::Refusal;
