@@ -17,3 +17,4 @@ pub mod metrics;
 pub mod usage;
 pub mod admin;
 pub mod drain;
+pub mod report;

@@ -48,9 +48,9 @@ impl Causes {
         self.order = self.order.filter(|order| order.until > now);
         let accepting = |until: Instant| if now < until { Phase::Leaving } else { Phase::Closing };
         let ordered = self.order.map(|order| accepting(order.accepts_until));
-        let left = self.leave.map(|leave| {
-            if now < leave.deadline { accepting(leave.accepts_until) } else { Phase::Over }
-        });
+        let left = self
+            .leave
+            .map(|leave| if now < leave.deadline { accepting(leave.accepts_until) } else { Phase::Over });
         ordered.max(left).unwrap_or(Phase::Serving)
     }
 
