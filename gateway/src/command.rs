@@ -124,6 +124,7 @@ fn serve(config: Config) -> anyhow::Result<()> {
         other.join().map_err(|_| anyhow::anyhow!("a core failed"))??;
     }
     first.block_on(gateway.shared.books.usage.write());
+    first.block_on(gateway.shared.quota.settle());
     tracing::info!("drained");
     Ok(())
 }

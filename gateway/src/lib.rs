@@ -19,3 +19,4 @@ pub mod usage;
 pub mod admin;
 pub mod drain;
 pub mod wake;
+pub mod report;

@@ -20,9 +20,10 @@ use crate::identity::Identity;
 use crate::metrics::{Metrics, Present};
 use crate::ollama::models::Keeper;
 use crate::ollama::pace::Pace;
+use crate::report::{Activity, Reporter, Tally};
 use crate::request::account::Books;
 use crate::request::cors::Cors;
-use crate::request::limit::{Bodies, InMemory, Limiter};
+use crate::request::limit::{Bodies, FleetQuota, Limiter};
 use crate::request::queue::Queue;
 use crate::request::relay::Rules;
 use crate::request::{Core, Journey};
@@ -45,8 +46,10 @@ pub struct Shared {
     pub cors: Cors,
     /// Requests per minute, open requests.
     pub limiter: Limiter,
-    /// Tokens per minute.
-    pub quota: InMemory,
+    /// Tokens and requests per minute, of the whole fleet.
+    pub quota: FleetQuota,
+    /// When the fleet was last needed.
+    pub activity: Activity,
     /// Bytes of all bodies.
     pub bodies: Arc<Bodies>,
     /// Who waits.
@@ -103,6 +106,7 @@ impl Shared {
 pub struct Gateway {
     /// What its runtimes share.
     pub shared: Arc<Shared>,
+    store: Arc<dyn Store>,
     certificate: Arc<Certificate>,
     connections: Arc<Semaphore>,
 }
@@ -139,12 +143,17 @@ impl Gateway {
             trust: Trust::new(&config.fleet.node, peers)?,
             cors: Cors::new(&config.access.allowed_origins),
             limiter: Limiter::default(),
-            quota: InMemory::default(),
+            quota: FleetQuota::new(store.clone(), Arc::new(|| 1), metrics.clone()), // knows of no peers yet
+            activity: Activity::default(),
             bodies: Bodies::new(&config.queue),
             queue,
             pace: Arc::new(Pace::new(&ollama)),
             rules: Rules::new(&config.limits, &config.queue),
-            books: Arc::new(Books { metrics: metrics.clone(), usage: UsageLedger::new(store) }),
+            books: Arc::new(Books {
+                metrics: metrics.clone(),
+                tally: Tally::default(),
+                usage: UsageLedger::new(store.clone()),
+            }),
             metrics,
             drain: Drain::new(&config.drain),
             tasks,
@@ -152,7 +161,7 @@ impl Gateway {
             keeper,
             config,
         };
-        Ok(Self { shared: Arc::new(shared), certificate, connections })
+        Ok(Self { shared: Arc::new(shared), store, certificate, connections })
     }
 
     /// Serves `listener` on the caller's runtime until the drain is over. Run it once per core, on clones of one
@@ -182,7 +191,8 @@ impl Gateway {
         Ok(())
     }
 
-    /// What runs beside the requests, once per process, until it is dropped: models, certificate, usage, upkeep.
+    /// What runs beside the requests, once per process, until it is dropped: models, certificate, usage,
+    /// settlements, reports, upkeep.
     pub async fn background(&self) {
         let keeper = async {
             match &self.shared.keeper {
@@ -190,11 +200,16 @@ impl Gateway {
                 None => std::future::pending().await,
             }
         };
+        let (shared, store, certificate) =
+            (self.shared.clone(), self.store.clone(), self.certificate.clone());
+        let reporter = Reporter::new(shared, store, certificate, self.shared.trust.key().public());
         tokio::join!(
             keeper,
             self.certificate.keep_fresh(),
             self.shared.books.usage.keep_writing(),
             self.shared.wake.run(),
+            self.shared.quota.keep_settling(),
+            reporter.run(),
             self.upkeep(),
         );
     }

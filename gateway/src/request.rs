@@ -124,6 +124,9 @@ impl Journey {
         }
         let means = self.means()?;
         let reservation = self.reserve(&ask, &caller).await?; // tokens, settled with the truth
+        if route.class == Class::Inference {
+            self.shared.activity.mark();
+        }
         let committing = Committing::new(&ask, &caller, pass, reservation);
         let answer = means.answer(ask, caller, hold); // queue for a place, forward: one future, not yet begun
         self.commit(Box::pin(answer), committing, account, connection).await // relay; early when the wait is long

@@ -4,12 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::forward::{Begun, Changes, Failure, Slot, broke_off, forward};
 use super::inspect::{Ask, Kind};
 use super::limit::BodyHold;
-use super::queue::{Demand, Permit, Queue};
+use super::queue::{Demand, Patience, Permit, Queue, Reach};
 use crate::error::Refusal;
 use crate::identity::Caller;
 use crate::ollama::client::Client;
@@ -108,7 +106,8 @@ impl Means {
             priority: caller.rights.priority,
             work: rates.work(ask.prompt_tokens, rates.expected_output(ask.output_tokens)),
             bytes: ask.body.len(),
-            deadline: Instant::now() + self.max_wait.saturating_sub(caller.waited()),
+            reach: if caller.forwarded.is_some() { Reach::Here } else { Reach::Anywhere },
+            patience: Patience { wait: self.max_wait.saturating_sub(caller.waited()), hold: self.max_wait },
         }
     }
 

@@ -53,10 +53,15 @@ impl Line {
 
     /// Seconds until somebody (or this caller) stops waiting here: is granted a slot or, where the model has no
     /// place yet, gives up at the latest. `None` if nobody of them waits.
-    pub fn first_departure(&self, of: Option<&Principal>, now: Instant) -> Option<f64> {
+    pub fn first_departure(
+        &self,
+        of: Option<&Principal>,
+        ready: Option<Instant>,
+        now: Instant,
+    ) -> Option<f64> {
         let those =
             self.waiting.values().filter(|waiter| of.is_none_or(|name| waiter.demand.caller == *name));
-        let deadline = those.map(|waiter| waiter.demand.deadline).min()?;
+        let deadline = those.map(|waiter| waiter.demand.patience.deadline(waiter.since, ready)).min()?;
         let given_up = deadline.saturating_duration_since(now).as_secs_f64();
         if !self.has_place() {
             return Some(given_up);

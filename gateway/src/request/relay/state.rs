@@ -171,6 +171,9 @@ impl State {
                 Poll::Pending => return Step::Bytes(out.freeze()),
                 Poll::Ready(more) => more,
             };
+            if let Some(passage) = &mut self.passage {
+                passage.account.generated(frames.seen().tokens);
+            }
             if let Some(text) = frames.error() {
                 let refusal = Refusal::Upstream { text: text.to_owned(), worked: true };
                 return self.fail(out, &refusal);
@@ -314,7 +317,9 @@ impl State {
         if self.traits.stream {
             return self.refuse(&refusal);
         }
-        self.outcome(Outcome::Refused, refusal.label());
+        if let Some(passage) = &mut self.passage {
+            passage.account.refused(&refusal);
+        }
         Step::Cut
     }
 
