@@ -16,7 +16,7 @@ use crate::connection::handshake::Certificate;
 use crate::connection::serve::Server;
 use crate::drain::Drain;
 use crate::error::Refusal;
-use crate::identity::Identity;
+use crate::identity::{Denials, Identity};
 use crate::metrics::{Metrics, Present};
 use crate::ollama::models::Keeper;
 use crate::ollama::pace::Pace;
@@ -38,6 +38,8 @@ pub struct Shared {
     pub config: Config,
     /// Who is who.
     pub identity: Identity,
+    /// Who is shut out.
+    pub denials: Arc<Denials>,
     /// Which pages may call.
     pub cors: Cors,
     /// Requests per minute, open requests.
@@ -120,6 +122,7 @@ impl Gateway {
         let wake = Arc::new(Wake::new(&config, store.clone(), queue.clone(), keeper.clone()));
         let shared = Shared {
             identity: Identity::new(&config, store.clone(), &tasks)?,
+            denials: Arc::new(Denials::new(store.clone())),
             cors: Cors::new(&config.access.allowed_origins),
             limiter: Limiter::default(),
             quota: InMemory::default(),
@@ -178,6 +181,7 @@ impl Gateway {
             self.certificate.keep_fresh(),
             self.shared.books.usage.keep_writing(),
             self.shared.wake.run(),
+            self.shared.denials.keep_fresh(),
             self.upkeep(),
         );
     }

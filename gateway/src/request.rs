@@ -5,6 +5,7 @@ pub mod route;
 pub mod address;
 pub mod cors;
 pub mod local;
+pub mod fleet;
 pub mod authenticate;
 pub mod limit;
 pub mod receive;
@@ -107,9 +108,15 @@ impl Journey {
         let caller = self.authenticate(head, route).await?;
         account.caller = Some(caller.principal.clone());
         let pass = self.limit(&caller)?; // requests per minute, open requests; no byte of a body is read before
-        let Action::Ask(api) = route.action else {
-            self.look_again().await;
-            return Ok(account.answered(self.local(route, head, Some(&caller.rights))?));
+        let api = match route.action {
+            Action::Ask(api) => api,
+            Action::Fleet | Action::Wake | Action::Sleep => {
+                return Ok(account.answered(self.fleet(route.action, &caller).await?));
+            }
+            _ => {
+                self.look_again().await;
+                return Ok(account.answered(self.local(route, head, Some(&caller.rights))?));
+            }
         };
         let (ask, hold) = self.inspect(head, body, route, api, &caller).await?;
         account.model = Some(ask.model.clone());
@@ -151,6 +158,14 @@ impl Journey {
     async fn authenticate(&self, head: &Parts, route: &Route) -> Result<Caller, Refusal> {
         let credential = authenticate::credential(&head.headers)?;
         let caller = self.shared.identity.identify(credential).await?;
+        if self.shared.denials.denies(&caller.principal) {
+            return Err(Refusal::Denied); // on every route alike, and before the body
+        }
+        if route.permission == Permission::Operate && !caller.rights.operate {
+            return Err(Refusal::Forbidden(
+                "only operators may wake the fleet or put it to sleep".to_owned(),
+            ));
+        }
         if route.permission == Permission::ManageModels && !caller.rights.manage_models {
             return Err(Refusal::Forbidden("only administrators may pull or delete models".to_owned()));
         }

@@ -18,6 +18,7 @@ use super::relay::{Awaited, Passage, Relay, Traits};
 use crate::body::Body;
 use crate::connection::serve::Connection;
 use crate::error::Refusal;
+use crate::identity::Principal;
 use crate::ollama::dialect::{Api, Family};
 
 const QUEUE_WAIT: HeaderName = HeaderName::from_static("x-queue-wait-ms");
@@ -51,11 +52,21 @@ impl Journey {
         connection: &Arc<Connection>,
     ) -> Result<Response<Body>, Refusal> {
         let Committing { api, kind, stream, traits, pass, reservation } = request;
-        let begun = timeout(self.patience(stream, kind), &mut awaited).await;
+        let caller = account.caller.clone();
+        let begun = tokio::select! {
+            begun = timeout(self.patience(stream, kind), &mut awaited) => begun,
+            () = self.shut_out(caller.as_ref()) => return Err(Refusal::Denied),
+        };
         let mut response = match &begun {
             Ok(Ok(begun)) => self.head_of(begun, stream, api),
             Err(_) if stream => stream_head(api),
-            Err(_) => return Err(too_late()),
+            Err(_) => {
+                let refusal = self.too_late();
+                if let (Refusal::StillWaking(_), Some(reservation)) = (&refusal, reservation) {
+                    reservation.settle(0); // nothing was begun
+                }
+                return Err(refusal);
+            }
             Ok(Err(refusal)) => {
                 reservation.into_iter().for_each(|reservation| reservation.settle(0)); // it cost nothing
                 return Err(refusal.clone());
@@ -67,11 +78,25 @@ impl Journey {
         let relay = match begun {
             Ok(Ok(begun)) => Relay::begun(begun, traits, passage, pace, rules),
             // Time has won: the 200 goes out, the body goes on polling that same future.
-            _ => Relay::awaiting(awaited, traits, passage, pace, rules),
+            _ => Relay::awaiting(awaited, traits, passage, pace, rules, self.shared.wake.clone()),
         };
         let clock = (!connection.h2).then(|| connection.clock.clone());
-        *response.body_mut() = Body::relay(relay.watched(&self.core.sweeper, clock));
+        *response.body_mut() = Body::relay(relay.watched(&self.core.sweeper, clock, &self.shared.denials));
         Ok(response)
+    }
+
+    /// Returns when the caller is shut out while the answer is awaited.
+    async fn shut_out(&self, caller: Option<&Principal>) {
+        match caller {
+            Some(caller) => self.shared.denials.shut_out(caller).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// What a caller is told whose answer in one piece did not come in time.
+    fn too_late(&self) -> Refusal {
+        let until_ready = self.shared.wake.until_ready();
+        if until_ready.is_zero() { too_late() } else { Refusal::StillWaking(until_ready) }
     }
 
     /// How long the head may be held back.
