@@ -16,7 +16,7 @@ use crate::connection::handshake::Certificate;
 use crate::connection::serve::Server;
 use crate::drain::Drain;
 use crate::error::Refusal;
-use crate::identity::Identity;
+use crate::identity::{Denials, Identity};
 use crate::metrics::{Metrics, Present};
 use crate::ollama::models::Keeper;
 use crate::ollama::pace::Pace;
@@ -42,6 +42,8 @@ pub struct Shared {
     pub identity: Identity,
     /// Which peers are believed, and the key by which they believe us.
     pub trust: Trust,
+    /// Who is shut out.
+    pub denials: Arc<Denials>,
     /// Which pages may call.
     pub cors: Cors,
     /// Requests per minute, open requests.
@@ -141,6 +143,7 @@ impl Gateway {
         let shared = Shared {
             identity: Identity::new(&config, store.clone(), &tasks)?,
             trust: Trust::new(&config.fleet.node, peers)?,
+            denials: Arc::new(Denials::new(store.clone())),
             cors: Cors::new(&config.access.allowed_origins),
             limiter: Limiter::default(),
             quota: FleetQuota::new(store.clone(), Arc::new(|| 1), metrics.clone()), // knows of no peers yet
@@ -210,6 +213,7 @@ impl Gateway {
             self.shared.wake.run(),
             self.shared.quota.keep_settling(),
             reporter.run(),
+            self.shared.denials.keep_fresh(),
             self.upkeep(),
         );
     }

@@ -26,8 +26,8 @@ use tokio::time::{Instant, sleep_until};
 
 pub use self::demand::{Demand, Patience, Reach, UpstreamId};
 pub use self::permit::Permit;
-pub use self::state::Load;
 pub(crate) use self::place::expected_rate;
+pub use self::state::Load;
 use self::state::{Arrival, Grant, State, Ticket};
 use crate::config::settings;
 use crate::error::Refusal;
@@ -160,6 +160,12 @@ impl Queue {
     /// that it has one.
     pub fn predicted_wait(&self, caller: &Principal, priority: Priority, model: &ModelName) -> Duration {
         let wait = self.with(|state, now| state.predicted_wait(caller, priority, model, now));
+        Duration::try_from_secs_f64(wait).unwrap_or(Duration::MAX)
+    }
+
+    /// The same for whichever model that somebody uses or waits for has the longest line.
+    pub fn longest_wait(&self, caller: &Principal, priority: Priority) -> Duration {
+        let wait = self.with(|state, now| state.longest_wait(caller, priority, now));
         Duration::try_from_secs_f64(wait).unwrap_or(Duration::MAX)
     }
 
