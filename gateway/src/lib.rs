@@ -18,3 +18,5 @@ pub mod usage;
 pub mod admin;
 pub mod drain;
 pub mod report;
+#[cfg(test)]
+mod fake_store;
