@@ -51,9 +51,16 @@ pub struct Builder {
     config: Config,
     self_signed: bool,
     issuer: Issuer,
+    store: Option<Arc<dyn Store>>,
 }
 
 impl Builder {
+    /// Uses this store, not one of its own.
+    pub fn store(mut self, store: Arc<dyn Store>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
     /// Changes any setting.
     pub fn config(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(&mut self.config);
@@ -79,7 +86,8 @@ impl Builder {
         let ca = Authority::new(&dir);
         let mut config = self.config;
         config.tls = (!self.self_signed).then(|| ca.files.clone());
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&dir.path().join("fleet.db")).unwrap());
+        let own = || Arc::new(SqliteStore::open(&dir.path().join("fleet.db")).unwrap());
+        let store: Arc<dyn Store> = self.store.unwrap_or_else(|| own());
         let tasks = Tasks::new();
         let gateway = Gateway::new(config, store.clone(), tasks.clone()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -188,7 +196,7 @@ impl TestGateway {
             .collect();
         config.drain.accept_for_seconds = Duration::from_millis(200);
         config.drain.deadline_seconds = Duration::from_secs(5);
-        Builder { config, self_signed: false, issuer }
+        Builder { config, self_signed: false, issuer, store: None }
     }
 
     /// Waits until `/readyz` says so.
