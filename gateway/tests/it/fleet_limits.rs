@@ -58,8 +58,8 @@ fn unchecked(gateway: &TestGateway) -> f64 {
 async fn a_hundred_at_once_over_two_gateways_overshoot_by_nothing_and_nobody_is_refused_falsely() {
     let ollama = ollama_with(Model::chat(CHAT).words(1)).await;
     let dir = TempDir::new().unwrap();
-    // Each process alone would let a thousand through.
-    let limit = |user: &mut Role| (user.requests_per_minute, user.requests_burst) = (Some(30), Some(1000));
+    // Each process alone would let thirty through.
+    let limit = |user: &mut Role| (user.requests_per_minute, user.requests_burst) = (Some(30), Some(30));
     let (one, two) =
         tokio::join!(node(&ollama, open(dir.path()), limit), node(&ollama, open(dir.path()), limit));
     let key = key(one.store.as_ref()).await;

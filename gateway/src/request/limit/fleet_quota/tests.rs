@@ -46,7 +46,7 @@ fn caller(tokens: u64, requests: u32) -> Caller {
     let rights = Rights {
         models: Vec::new(),
         requests_per_minute: requests,
-        requests_burst: 1000,
+        requests_burst: 1,
         tokens_per_minute: tokens,
         open_requests: 1000,
         priority: Priority::Normal,
@@ -75,6 +75,10 @@ async fn both_limits_hold_and_the_next_minute_is_named() {
     assert_eq!(refused(quota.reserve(&small, 1).await), ("your tokens per minute are used up", 40));
     assert_eq!(store.window(A, MINUTE), Window { tokens: 100, requests: 3 });
     assert_eq!(store.calls.load(SeqCst), 5, "one call a request");
+    let bursting = Rights { requests_burst: 5, ..Rights::clone(&caller(1000, 2).rights) };
+    let bursting = Caller { rights: Arc::new(bursting), ..caller(0, 0) };
+    let _burst = (quota.reserve(&bursting, 1).await.unwrap(), quota.reserve(&bursting, 1).await.unwrap());
+    assert_eq!(refused(quota.reserve(&bursting, 1).await).0, "you have reached your requests per minute");
 }
 
 #[tokio::test(start_paused = true)]
