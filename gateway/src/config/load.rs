@@ -57,6 +57,33 @@ mod tests {
     }
 
     #[test]
+    fn a_fleet_that_could_not_find_its_nodes_is_told() {
+        for address in ["node-1", "node-1:0", ":8443", "a@node-1:8443", "https://node-1:8443"] {
+            let text = format!("[fleet]\naddress = \"{address}\"\n{ISSUER}");
+            let mistakes = from_toml(&text).unwrap_err().mistakes;
+            assert!(mistakes[0].starts_with("fleet.address: ") && mistakes.len() == 1, "{mistakes:?}");
+        }
+        for pause in ["0", "5.5"] {
+            let text = format!("[fleet]\nreport_every_seconds = {pause}\n{ISSUER}");
+            let mistakes = from_toml(&text).unwrap_err().mistakes;
+            assert!(mistakes[0].starts_with("fleet.report_every_seconds: "), "{mistakes:?}");
+        }
+    }
+
+    #[test]
+    fn peers_are_told_where_we_listen_unless_the_configuration_says_it() {
+        let address = |text: &str| from_toml(&format!("{text}\n{ISSUER}")).unwrap().peer_address();
+        let listen = |at: &str| format!("[listen]\naddress = \"{at}\"\n");
+        assert_eq!(address(""), None, "0.0.0.0 is nobody's address");
+        assert_eq!(address(&listen("127.0.0.1:0")), None, "nor is port 0");
+        assert_eq!(address(&listen("10.0.0.5:8443")).as_deref(), Some("10.0.0.5:8443"));
+        for given in ["10.0.0.5:443", "[fd00::1]:8443", "node-1.internal:8443"] {
+            let text = format!("{}[fleet]\naddress = \"{given}\"", listen("10.0.0.9:1"));
+            assert_eq!(address(&text).as_deref(), Some(given));
+        }
+    }
+
+    #[test]
     fn fractions_of_a_second_are_read() {
         let config = from_toml(&format!("[drain]\naccept_for_seconds = 0.5\n{ISSUER}")).unwrap();
         assert_eq!(config.drain.accept_for_seconds.as_millis(), 500);

@@ -53,12 +53,19 @@ pub struct Builder {
     self_signed: bool,
     issuer: Issuer,
     peers: Arc<dyn Peers>,
+    store: Option<Arc<dyn Store>>,
 }
 
 impl Builder {
     /// Believes what these peers forward.
     pub fn among(mut self, peers: Arc<dyn Peers>) -> Self {
         self.peers = peers;
+        self
+    }
+
+    /// Uses this store, not one of its own.
+    pub fn store(mut self, store: Arc<dyn Store>) -> Self {
+        self.store = Some(store);
         self
     }
 
@@ -87,7 +94,8 @@ impl Builder {
         let ca = Authority::new(&dir);
         let mut config = self.config;
         config.tls = (!self.self_signed).then(|| ca.files.clone());
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&dir.path().join("fleet.db")).unwrap());
+        let own = || Arc::new(SqliteStore::open(&dir.path().join("fleet.db")).unwrap());
+        let store: Arc<dyn Store> = self.store.unwrap_or_else(|| own());
         let tasks = Tasks::new();
         let gateway = Gateway::among(self.peers, config, store.clone(), tasks.clone()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -196,7 +204,7 @@ impl TestGateway {
             .collect();
         config.drain.accept_for_seconds = Duration::from_millis(200);
         config.drain.deadline_seconds = Duration::from_secs(5);
-        Builder { config, self_signed: false, issuer, peers: Arc::new(NoPeers) }
+        Builder { config, self_signed: false, issuer, peers: Arc::new(NoPeers), store: None }
     }
 
     /// Waits until `/readyz` says so.

@@ -345,7 +345,7 @@ impl State {
             return self.refuse(refusal);
         }
         if let Some(passage) = &mut self.passage {
-            passage.account.refused(&refusal);
+            passage.account.refused(refusal);
         }
         Step::Cut
     }
