@@ -11,7 +11,7 @@ use crate::fake_store::{FakeStore, Mode};
 use crate::identity::{Principal, Priority};
 use crate::ollama::names::ModelName;
 use crate::process::Gateway;
-use crate::request::queue::Demand;
+use crate::request::queue::{Demand, Patience, Reach};
 
 const MILLI: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -41,7 +41,8 @@ fn demand() -> Demand {
         priority: Priority::Normal,
         work: 3.0,
         bytes: 10,
-        deadline: Instant::now() + 600 * SECOND,
+        reach: Reach::Anywhere,
+        patience: Patience { wait: 600 * SECOND, hold: 600 * SECOND },
     }
 }
 

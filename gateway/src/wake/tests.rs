@@ -9,7 +9,7 @@ use fleet::store::{KeyHash, KeyRecord, Usage};
 use super::*;
 use crate::identity::{Principal, Priority};
 use crate::ollama::names::ModelName;
-use crate::request::queue::Demand;
+use crate::request::queue::{Demand, Patience, Reach};
 
 /// Holds one state and the reports, in memory: a paused clock bears no thread of a database.
 #[derive(Debug, Default)]
@@ -139,7 +139,8 @@ impl Watching {
             priority: Priority::Normal,
             work: 3.0,
             bytes: 10,
-            deadline: Instant::now() + Duration::from_secs(600),
+            reach: Reach::Anywhere,
+            patience: Patience { wait: Duration::from_secs(600), hold: Duration::from_secs(600) },
         };
         let queue = self.queue.clone();
         self.tasks.spawn(async move { queue.place(demand).await })

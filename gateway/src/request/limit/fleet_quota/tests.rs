@@ -53,7 +53,11 @@ fn caller(tokens: u64, requests: u32) -> Caller {
         operate: false,
         manage_models: false,
     };
-    Caller { principal: Principal::of_token("https://issuer", "a"), rights: Arc::new(rights) }
+    Caller {
+        principal: Principal::of_token("https://issuer", "a"),
+        rights: Arc::new(rights),
+        forwarded: None,
+    }
 }
 
 fn refused(outcome: Result<Reservation, Refusal>) -> (&'static str, u64) {
