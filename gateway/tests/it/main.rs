@@ -41,5 +41,6 @@ mod stalled_readers;
 mod streams;
 mod stuck;
 mod tls;
+mod trust;
 mod whole_answers;
 mod wycheproof;

@@ -9,6 +9,7 @@ use fleet::shutdown::Tasks;
 use fleet::store::{SqliteStore, Store};
 use gateway::config::{Config, settings};
 use gateway::process::Gateway;
+use gateway::trust::{NoPeers, Peers};
 use reqwest::{Certificate, Client, RequestBuilder};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -51,9 +52,16 @@ pub struct Builder {
     config: Config,
     self_signed: bool,
     issuer: Issuer,
+    peers: Arc<dyn Peers>,
 }
 
 impl Builder {
+    /// Believes what these peers forward.
+    pub fn among(mut self, peers: Arc<dyn Peers>) -> Self {
+        self.peers = peers;
+        self
+    }
+
     /// Changes any setting.
     pub fn config(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(&mut self.config);
@@ -81,7 +89,7 @@ impl Builder {
         config.tls = (!self.self_signed).then(|| ca.files.clone());
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&dir.path().join("fleet.db")).unwrap());
         let tasks = Tasks::new();
-        let gateway = Gateway::new(config, store.clone(), tasks.clone()).unwrap();
+        let gateway = Gateway::among(self.peers, config, store.clone(), tasks.clone()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (serving, background) = (gateway.clone(), gateway.clone());
@@ -188,7 +196,7 @@ impl TestGateway {
             .collect();
         config.drain.accept_for_seconds = Duration::from_millis(200);
         config.drain.deadline_seconds = Duration::from_secs(5);
-        Builder { config, self_signed: false, issuer }
+        Builder { config, self_signed: false, issuer, peers: Arc::new(NoPeers) }
     }
 
     /// Waits until `/readyz` says so.
