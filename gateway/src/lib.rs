@@ -10,6 +10,7 @@ pub mod connection;
 pub mod stack;
 pub mod request;
 pub mod ollama;
+pub mod peers;
 pub mod identity;
 pub mod trust;
 pub mod error;

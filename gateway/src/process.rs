@@ -14,12 +14,14 @@ use crate::connection::accept;
 use crate::connection::clock;
 use crate::connection::handshake::Certificate;
 use crate::connection::serve::Server;
-use crate::drain::Drain;
+use crate::drain::{Drain, Phase};
 use crate::error::Refusal;
 use crate::identity::{Denials, Identity};
 use crate::metrics::{Metrics, Present};
+use crate::ollama::known::Known;
 use crate::ollama::models::Keeper;
 use crate::ollama::pace::Pace;
+use crate::peers::{Catalogue, Places, Roster};
 use crate::report::{Activity, Reporter, Tally};
 use crate::request::account::Books;
 use crate::request::cors::Cors;
@@ -27,7 +29,7 @@ use crate::request::limit::{Bodies, FleetQuota, Limiter};
 use crate::request::queue::Queue;
 use crate::request::relay::Rules;
 use crate::request::{Core, Journey};
-use crate::trust::{NoPeers, Peers, Trust};
+use crate::trust::{Peers, Trust};
 use crate::usage::UsageLedger;
 use crate::wake::Wake;
 
@@ -41,7 +43,7 @@ pub struct Shared {
     /// Who is who.
     pub identity: Identity,
     /// Which peers are believed, and the key by which they believe us.
-    pub trust: Trust,
+    pub trust: Arc<Trust>,
     /// Who is shut out.
     pub denials: Arc<Denials>,
     /// Which pages may call.
@@ -70,7 +72,20 @@ pub struct Shared {
     pub tasks: Tasks,
     /// What the fleet is doing, and how it is woken.
     pub wake: Arc<Wake>,
-    keeper: Option<Arc<Keeper>>,
+    /// The other gateways of the fleet.
+    pub roster: Arc<Roster>,
+    /// What may be sent to them.
+    pub places: Arc<Places>,
+    /// Where the models are.
+    pub models: Models,
+}
+
+/// Where a process has its models.
+pub enum Models {
+    /// A node: in the local Ollama.
+    Here(Arc<Keeper>),
+    /// A front: at its nodes.
+    Elsewhere(Catalogue),
 }
 
 impl Shared {
@@ -79,15 +94,25 @@ impl Shared {
     /// # Errors
     /// 503 in a process without a local Ollama.
     pub fn keeper(&self) -> Result<&Arc<Keeper>, Refusal> {
-        self.keeper
-            .as_ref()
-            .ok_or(Refusal::Overloaded { what: "no node is ready", retry_after: Duration::from_secs(30) })
+        match &self.models {
+            Models::Here(keeper) => Ok(keeper),
+            Models::Elsewhere(_) => {
+                Err(Refusal::Overloaded { what: "no node is ready", retry_after: Duration::from_secs(30) })
+            }
+        }
+    }
+
+    /// What is known of the models, here or at the nodes.
+    pub fn known(&self) -> Arc<Known> {
+        match &self.models {
+            Models::Here(keeper) => keeper.known(),
+            Models::Elsewhere(catalogue) => catalogue.known(),
+        }
     }
 
     /// May requests be sent here?
     pub fn is_ready(&self) -> bool {
-        self.drain.phase() == crate::drain::Phase::Serving
-            && self.keeper.as_ref().is_none_or(|keeper| keeper.is_ready())
+        self.drain.phase() == Phase::Serving && self.keeper().ok().is_none_or(|keeper| keeper.is_ready())
     }
 
     /// What the metrics show as it is now.
@@ -119,15 +144,24 @@ impl Gateway {
     /// # Errors
     /// An unreadable certificate, and what `Identity` refuses.
     pub fn new(config: Config, store: Arc<dyn Store>, tasks: Tasks) -> anyhow::Result<Self> {
-        Self::among(Arc::new(NoPeers), config, store, tasks)
+        Self::build(None, config, store, tasks)
     }
 
-    /// The same among `peers`, whose forwarded requests it takes.
+    /// The same, believing `peers` instead of those who report to the store.
     ///
     /// # Errors
     /// As [`Gateway::new`].
     pub fn among(
         peers: Arc<dyn Peers>,
+        config: Config,
+        store: Arc<dyn Store>,
+        tasks: Tasks,
+    ) -> anyhow::Result<Self> {
+        Self::build(Some(peers), config, store, tasks)
+    }
+
+    fn build(
+        peers: Option<Arc<dyn Peers>>,
         config: Config,
         store: Arc<dyn Store>,
         tasks: Tasks,
@@ -140,13 +174,27 @@ impl Gateway {
         let certificate = Certificate::new(config.tls.as_ref())?;
         let connections = accept::connection_cap(config.listen.connections);
         let wake = Arc::new(Wake::new(&config, store.clone(), queue.clone(), keeper.clone()));
+        let roster = Roster::new(&config.fleet, store.clone());
+        let trust = Arc::new(Trust::new(&config.fleet.node, peers.unwrap_or_else(|| roster.clone()))?);
+        let places = Places::new(queue.clone(), roster.clone(), keeper.is_none());
+        let models = match keeper {
+            Some(keeper) => Models::Here(keeper),
+            None => Models::Elsewhere(Catalogue::new(
+                &config.fleet,
+                store.clone(),
+                trust.clone(),
+                roster.clone(),
+                places.clone(),
+            )),
+        };
+        let ready = roster.clone();
         let shared = Shared {
             identity: Identity::new(&config, store.clone(), &tasks)?,
-            trust: Trust::new(&config.fleet.node, peers)?,
+            trust,
             denials: Arc::new(Denials::new(store.clone())),
             cors: Cors::new(&config.access.allowed_origins),
             limiter: Limiter::default(),
-            quota: FleetQuota::new(store.clone(), Arc::new(|| 1), metrics.clone()), // knows of no peers yet
+            quota: FleetQuota::new(store.clone(), Arc::new(move || 1 + ready.ready_nodes()), metrics.clone()),
             activity: Activity::default(),
             bodies: Bodies::new(&config.queue),
             queue,
@@ -161,7 +209,9 @@ impl Gateway {
             drain: Drain::new(&config.drain),
             tasks,
             wake,
-            keeper,
+            roster,
+            places,
+            models,
             config,
         };
         Ok(Self { shared: Arc::new(shared), store, certificate, connections })
@@ -197,17 +247,21 @@ impl Gateway {
     /// What runs beside the requests, once per process, until it is dropped: models, certificate, usage,
     /// settlements, reports, upkeep.
     pub async fn background(&self) {
-        let keeper = async {
-            match &self.shared.keeper {
-                Some(keeper) => keeper.clone().run().await,
-                None => std::future::pending().await,
+        let models = async {
+            match &self.shared.models {
+                Models::Here(keeper) => keeper.clone().run().await,
+                Models::Elsewhere(catalogue) => catalogue.run().await,
             }
         };
-        let (shared, store, certificate) =
-            (self.shared.clone(), self.store.clone(), self.certificate.clone());
-        let reporter = Reporter::new(shared, store, certificate, self.shared.trust.key().public());
+        let shared = &self.shared;
+        let holding = || shared.queue.load().queued > 0;
+        let leaving = || shared.drain.phase() != Phase::Serving;
+        let (store, certificate) = (self.store.clone(), self.certificate.clone());
+        let reporter = Reporter::new(shared.clone(), store, certificate, shared.trust.key().public());
         tokio::join!(
-            keeper,
+            models,
+            shared.roster.run(holding),
+            shared.places.run(leaving),
             self.certificate.keep_fresh(),
             self.shared.books.usage.keep_writing(),
             self.shared.wake.run(),

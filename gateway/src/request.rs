@@ -12,6 +12,7 @@ pub mod receive;
 pub mod inspect;
 pub mod queue;
 pub mod choose;
+pub mod destination;
 pub mod forward;
 pub mod commit;
 pub mod relay;
@@ -34,7 +35,7 @@ use crate::error::Refusal;
 use crate::identity::Caller;
 use crate::ollama::client::Client;
 use crate::ollama::dialect::Api;
-use crate::process::Shared;
+use crate::process::{Models, Shared};
 use crate::trust;
 use account::Account;
 use choose::Means;
@@ -130,13 +131,13 @@ impl Journey {
         if route.class == Class::Inference && ask.kind != Kind::Unload {
             self.shared.wake.admitted()?; // a fleet that sleeps wakes, a broken one says so at once
         }
-        let means = self.means()?;
         let reservation = self.reserve(&ask, &caller).await?; // tokens, settled with the truth
         if route.class == Class::Inference {
             self.shared.activity.mark();
         }
         let committing = Committing::new(&ask, &caller, pass, reservation);
-        let answer = means.answer(ask, caller, hold); // queue for a place, forward: one future, not yet begun
+        let means = Means { shared: self.shared.clone(), client: self.core.client.clone() };
+        let answer = means.answer(ask, caller, account.id.clone(), hold); // queue for a place, forward: one future, not yet begun
         self.commit(Box::pin(answer), committing, account, connection).await // relay; early when the wait is long
     }
 
@@ -220,9 +221,9 @@ impl Journey {
         caller.sends(&bytes)?;
         let ask = inspect::inspect(api, bytes, &caller.rights, limits.output_tokens)?;
         if ask.kind != Kind::Pull {
-            // A front learns of the models with its nodes.
-            if let Ok(keeper) = self.shared.keeper() {
-                keeper.find(&ask.model).await?;
+            match &self.shared.models {
+                Models::Here(keeper) => keeper.find(&ask.model).await?,
+                Models::Elsewhere(catalogue) => catalogue.find(&ask.model).await?,
             }
         }
         Ok((ask, hold))
@@ -230,8 +231,9 @@ impl Journey {
 
     /// A list is answered from what is known, which must not be older than our own changes.
     async fn look_again(&self) {
-        if let Ok(keeper) = self.shared.keeper() {
-            keeper.fresh().await;
+        match &self.shared.models {
+            Models::Here(keeper) => keeper.fresh().await,
+            Models::Elsewhere(catalogue) => catalogue.fresh().await,
         }
     }
 
@@ -245,19 +247,6 @@ impl Journey {
         // Who leaves before an answer pays for the prompt, which may have been read by then.
         reservation.count(u64::from(ask.prompt_tokens));
         Ok(Some(reservation))
-    }
-
-    fn means(&self) -> Result<Means, Refusal> {
-        let shared = &self.shared;
-        let stuck = shared.config.ollama.as_ref().map_or(Duration::MAX, |ollama| ollama.stuck_seconds);
-        Ok(Means {
-            queue: shared.queue.clone(),
-            keeper: shared.keeper()?.clone(),
-            pace: shared.pace.clone(),
-            client: self.core.client.clone(),
-            max_wait: shared.config.queue.max_wait_seconds,
-            stuck,
-        })
     }
 
     /// What every answer carries.

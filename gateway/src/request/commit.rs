@@ -127,7 +127,8 @@ impl Journey {
             headers.insert(CONTENT_TYPE, kind.unwrap_or(HeaderValue::from_static("application/json")));
         }
         headers.insert(QUEUE_WAIT, HeaderValue::from(begun.waited.as_millis() as u64));
-        if let Ok(node) = HeaderValue::from_str(&self.shared.config.fleet.node) {
+        let node = begun.by.as_ref().map_or(&self.shared.config.fleet.node, |peer| &peer.view.node);
+        if let Ok(node) = HeaderValue::from_str(node) {
             headers.insert(SERVED_BY, node);
         }
         response

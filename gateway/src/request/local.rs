@@ -44,12 +44,11 @@ impl Journey {
 
     /// The version of Ollama behind us; numeric, since Open WebUI splits it into integers.
     fn version(&self) -> String {
-        let known = self.shared.keeper().map(|keeper| keeper.known());
-        known.ok().and_then(|known| known.version.clone()).unwrap_or_else(|| "0.0.0".to_owned())
+        self.shared.known().version.clone().unwrap_or_else(|| "0.0.0".to_owned())
     }
 
     fn tags(&self, rights: &Rights) -> Result<Vec<(ModelName, Value)>, Refusal> {
-        let known = self.shared.keeper()?.known();
+        let known = self.shared.known();
         if !known.reachable && known.tags.is_empty() {
             return Err(unreachable_now());
         }
@@ -58,7 +57,7 @@ impl Journey {
 
     /// What is in memory; an operator sees all of it.
     fn running(&self, rights: &Rights) -> Result<Vec<Value>, Refusal> {
-        let known = self.shared.keeper()?.known();
+        let known = self.shared.known();
         let shown = known.running.iter().filter(|(name, _)| rights.operate || rights.may_use(name));
         Ok(shown.map(|(_, entry)| entry.clone()).collect())
     }

@@ -27,8 +27,8 @@ use tokio::time::{Instant, sleep_until};
 pub use self::demand::{Demand, Patience, Reach, UpstreamId};
 pub use self::permit::Permit;
 pub(crate) use self::place::expected_rate;
-pub use self::state::Load;
 use self::state::{Arrival, Grant, State, Ticket};
+pub use self::state::{Load, Outlook};
 use crate::config::settings;
 use crate::error::Refusal;
 use crate::identity::{Principal, Priority};
@@ -68,6 +68,11 @@ impl Queue {
     pub fn set_ready(&self, ready: bool) {
         let since = self.with(|state, now| state.set_ready(ready, now));
         self.ready.send_if_modified(|before| std::mem::replace(before, since) != since);
+    }
+
+    /// How long somebody has been able to serve.
+    pub fn ready_for(&self) -> Duration {
+        self.ready.borrow().map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     /// This process leaves: other nodes' slots are given before its own from now on; or it stays after all.
@@ -149,6 +154,11 @@ impl Queue {
             // Who does not listen any more has left.
             let _ = seat.send(Err(refusal.clone()));
         }
+    }
+
+    /// What waits here that may be served elsewhere, by model.
+    pub fn outlook(&self) -> Vec<Outlook> {
+        self.with(|state, now| state.outlook(now))
     }
 
     /// How full the queue is and how fast it moves, over all models.

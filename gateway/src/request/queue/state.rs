@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::demand::{Demand, Patience, UpstreamId};
+use super::demand::{Demand, Patience, Reach, UpstreamId};
 use super::line::{Line, Waiter};
 use super::rooms::Rooms;
 use crate::config::settings;
@@ -63,6 +63,19 @@ pub struct Load {
     pub oldest_wait_seconds: f64,
     /// Work-seconds a second that the slots offered do when all of them are busy.
     pub work_per_second: f64,
+}
+
+/// What waits for one model, as far as it may go elsewhere.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outlook {
+    /// The model.
+    pub model: ModelName,
+    /// All that waits for it, in seconds of an idle node.
+    pub work: f64,
+    /// Seconds until the last of it begins, at all its places; without a place, from the moment that it has one.
+    pub wait: f64,
+    /// The same at the local Ollama alone; `None` where that has it not in memory.
+    pub wait_here: Option<f64>,
 }
 
 /// The whole queue.
@@ -222,6 +235,20 @@ impl State {
     pub fn longest_wait(&self, caller: &Principal, priority: Priority, now: Instant) -> f64 {
         let waits = self.lines.values().map(|line| line.wait(caller, priority, None, now));
         waits.fold(0.0, f64::max)
+    }
+
+    /// Every model for which something waits that may be served elsewhere.
+    pub fn outlook(&self, now: Instant) -> Vec<Outlook> {
+        let movable = |line: &Line| line.waiting.values().any(|w| w.demand.reach == Reach::Anywhere);
+        let lines = self.lines.iter().filter(|(_, line)| movable(line));
+        lines
+            .map(|(model, line)| Outlook {
+                model: model.clone(),
+                work: line.work(),
+                wait: line.last_wait(now),
+                wait_here: line.last_wait_here(now),
+            })
+            .collect()
     }
 
     pub fn load(&self, now: Instant) -> Load {

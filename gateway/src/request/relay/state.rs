@@ -92,7 +92,7 @@ impl State {
 
     /// The answer is here.
     pub(super) fn begin(&mut self, begun: Begun) {
-        let Begun { answer: Answer { body, .. }, slot, waited, changes } = begun;
+        let Begun { answer: Answer { body, .. }, slot, waited, changes, by: _ } = begun;
         if let Some(passage) = &mut self.passage {
             passage.account.waited = slot.is_some().then_some(waited);
             passage.account.first_byte();
