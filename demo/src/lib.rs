@@ -7,6 +7,7 @@
 //! - [`keep`]: a keeper that ends one program with its parent
 //! - [`ollama`]: a simulated Ollama, held to recordings of a real one
 //! - [`issuer`]: a small OIDC issuer
+//! - [`aws`]: a fake Auto Scaling group behind a fake load balancer's rule
 //! - `tasks`: tasks that end with their owner
 
 pub mod up;
@@ -16,4 +17,5 @@ pub mod node;
 pub mod keep;
 pub mod ollama;
 pub mod issuer;
+pub mod aws;
 mod tasks;

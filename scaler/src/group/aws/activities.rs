@@ -26,30 +26,27 @@ pub(super) fn launch(activity: &Activity) -> Option<(NodeId, i64)> {
 pub(super) fn refusal(activities: &[Activity], now: i64) -> Option<LaunchRefusal> {
     let launches = activities.iter().filter(|one| one.description().is_some_and(|is| is.starts_with(LAUNCH)));
     for launch in launches {
-        match launch.status_code() {
-            Some(Status::Failed | Status::Cancelled) if booted(launch) => return None,
-            Some(Status::Failed) => return recent(launch, now),
-            Some(status) if has_instance(status) => return None,
-            // Not yet known, or called off by ourselves: the one before it tells.
-            _ => {}
+        if refused(launch) {
+            return recent(launch, now);
         }
+        if self::launch(launch).is_some() {
+            return None; // it had its instance
+        }
+        // Not yet known, or called off: the one before it tells.
     }
     None
 }
 
-/// A launch that failed in its hook had its instance: that is a boot that failed, which is counted elsewhere.
-fn booted(launch: &Activity) -> bool {
-    launch.status_message().is_some_and(|why| why.contains("Lifecycle Action"))
-}
-
-fn has_instance(status: &Status) -> bool {
-    matches!(
-        status,
-        Status::Successful
-            | Status::PreInService
-            | Status::MidLifecycleAction
-            | Status::WaitingForInstanceWarmup
-    )
+/// Did this launch come to nothing by AWS's doing? One that failed in its hook had its instance: that is a boot that
+/// failed, which is counted elsewhere. A volume that cannot be decrypted ends the instance at once, and is called
+/// cancelled.
+fn refused(launch: &Activity) -> bool {
+    let why = launch.status_message().unwrap_or_default();
+    match launch.status_code() {
+        Some(Status::Failed) => !why.contains("Lifecycle Action"),
+        Some(Status::Cancelled) => why.contains("error on launch"),
+        _ => false,
+    }
 }
 
 fn recent(launch: &Activity, now: i64) -> Option<LaunchRefusal> {

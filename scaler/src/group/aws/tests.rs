@@ -75,16 +75,26 @@ fn the_latest_refusal_is_told() {
 
 #[test]
 fn a_later_launch_clears_it() {
-    for status in [Status::Successful, Status::PreInService, Status::MidLifecycleAction] {
+    for status in [Status::Successful, Status::PreInService, Status::MidLifecycleAction, Status::InProgress] {
         assert_eq!(activities::refusal(&[launch(status, 1030, ""), failed(1000)], 1060), None);
     }
 }
 
 #[test]
-fn a_launch_on_its_way_does_not_clear_it() {
+fn a_launch_without_an_instance_yet_does_not_clear_it() {
     for status in [Status::WaitingForInstanceId, Status::InProgress, Status::Cancelled] {
-        assert!(activities::refusal(&[launch(status, 1030, ""), failed(1000)], 1060).is_some());
+        let coming =
+            Activity::builder().description("Launching a new EC2 instance").status_code(status).build();
+        assert!(activities::refusal(&[coming, failed(1000)], 1060).is_some());
     }
+}
+
+#[test]
+fn an_instance_that_aws_ended_at_once_is_a_refusal() {
+    let why = "Instance became unhealthy while waiting for instance to be in InService state. Termination Reason: \
+               Client.InternalError: Client error on launch";
+    assert!(activities::refusal(&[launch(Status::Cancelled, 1000, why)], 1060).is_some());
+    assert_eq!(activities::refusal(&[launch(Status::Cancelled, 1000, "by request")], 1060), None);
 }
 
 #[test]
