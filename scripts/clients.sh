@@ -54,7 +54,7 @@ further() {
     promise "a further gateway is up: $name" within 30 curl -sf --cacert "$folder/ca.pem" "$url/$check"
 }
 
-target/debug/demo up --single --simulated --directory "$folder" >"$folder/printed.txt" 2>"$folder/demo.log" &
+target/debug/demo up --simulated --directory "$folder" >"$folder/printed.txt" 2>"$folder/demo.log" &
 demo=$!
 processes+=("$demo")
 export DEMO_JSON=$folder/demo.json NODE_EXTRA_CA_CERTS=$folder/ca.pem

@@ -11,9 +11,8 @@ use clap::{Args, Parser, Subcommand};
 use demo::{keep, load, machine, node, up};
 use tokio::runtime::Runtime;
 
-/// Runs the whole product on this machine, without an AWS account: an issuer that signs people in, a front that holds
-/// requests while nobody is there, and a scaler that starts and ends machines, each a gateway and its Ollama (your own if
-/// one is installed, else a simulated one).
+/// Runs the whole product on this machine, without an AWS account: an issuer that signs people in, an Ollama (your
+/// own if one is installed, else a simulated one) and a gateway before it.
 ///
 /// It prints how to reach it and writes the same for programs to target/demo/demo.json. It stays until Ctrl-C or
 /// SIGTERM, with or without a terminal, and takes everything it started along.

@@ -1,7 +1,7 @@
 //! A whole fleet on one machine, and the stand-ins that tests share.
 //!
-//! - [`up`]: `demo up`: an issuer, a front and a scaler, started, described, watched and stopped
-//! - [`machine`]: one machine of that fleet: a gateway and its Ollama
+//! - [`up`]: `demo up`: an issuer, an Ollama and a gateway, started, described, watched and stopped
+//! - [`machine`]: one machine of a fleet: a gateway and its Ollama
 //! - [`load`]: `demo load`: a trace's requests, sent to it
 //! - [`node`]: the simulated Ollama as a process of its own
 //! - [`keep`]: a keeper that ends one program with its parent

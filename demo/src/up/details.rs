@@ -85,7 +85,7 @@ impl Details {
         let mut pids: BTreeMap<_, _> = children.iter().map(|child| (child.role, child.pid)).collect();
         pids.insert("issuer", std::process::id());
         Ok(Self {
-            sleeps: !options.single && options.min == 0,
+            sleeps: options.fleet && options.min == 0,
             url: format!("https://{}", ports.gateway),
             ca_file: place.file("ca.pem"),
             issuer: issuer.url(),
