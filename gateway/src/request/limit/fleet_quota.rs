@@ -99,7 +99,7 @@ impl FleetQuota {
 
     /// Asks the store, unless it is known not to answer.
     ///
-    /// A call that failed may have counted. It is not taken back: if it had not counted, that would be a credit, and a
+    /// A call that failed may have counted, and so may one whose caller left meanwhile. It is not taken back: if it had not counted, that would be a credit, and a
     /// limit that can be lifted by a flaky table is none. At worst a caller lacks one request's tokens until the next
     /// minute.
     async fn ask(&self, caller: &Caller, minute: Minute, tokens: u64) -> Option<Answer> {
