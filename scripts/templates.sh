@@ -52,13 +52,13 @@ guard_tool || exit 1
 
 # W3002 asks for `aws cloudformation package`, which is how these templates are meant to be deployed.
 check "cfn-lint: templates, nested parameters and outputs" "$tools/lint/bin/cfn-lint" --ignore-checks W3002 \
-    --regions us-east-1 eu-west-1 -t cloudformation/*.yaml cloudformation/stacks/*.yaml --ignore-templates cloudformation/checkov.yaml
+    --regions us-east-1 eu-west-1 -t cloudformation/*.yaml cloudformation/stacks/*.yaml
 for rules in cloudformation/guard/*.guard; do
     name=$(basename "$rules" .guard)
     check "rules of $name: unit tests" "$guard" test -r "$rules" -t "cloudformation/guard/tests/${name}_tests.yaml"
     check "rules of $name: the templates" "$guard" validate -S fail -r "$rules" -d cloudformation/stacks \
         -d cloudformation/edge.yaml -d cloudformation/ollama-fleet.yaml
 done
-check "checkov" "$tools/checkov/bin/checkov" -d cloudformation --config-file cloudformation/checkov.yaml
+check "checkov" "$tools/checkov/bin/checkov" -d cloudformation --config-file cloudformation/checks/checkov.yaml
 for program in shape inputs told page mutations; do checks $program; done
 exit $status
