@@ -4,6 +4,7 @@
 //! `check` holds the rules between keys.
 
 pub mod settings;
+mod seconds;
 pub mod load;
 mod check;
 

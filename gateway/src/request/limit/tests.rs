@@ -20,8 +20,7 @@ fn rights() -> Rights {
 }
 
 fn caller(name: &str, rights: Rights) -> Caller {
-    let principal = Principal::of_token("https://issuer", name);
-    Caller { principal, rights: Arc::new(rights), forwarded: None }
+    Caller { principal: Principal::of_token("https://issuer", name), rights: Arc::new(rights) }
 }
 
 /// The time a 429 names.
