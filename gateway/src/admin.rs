@@ -34,7 +34,7 @@ pub async fn serve(shared: Arc<Shared>, listener: TcpListener) {
             let serving = http.timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
             tokio::select! {
                 _ = serving => {}
-                () = over.drain.reached(Phase::Closing) => {}
+                () = over.drain.reached_for_good(Phase::Closing) => {}
             }
         });
     }

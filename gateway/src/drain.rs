@@ -1,12 +1,17 @@
 //! How a process leaves: not ready at once, still serving while the load balancer goes on sending, then only
-//! finishing, then over.
+//! finishing. A leader's order goes so far and can be taken back; a signal or a notice goes on to the end.
 
-use std::sync::Arc;
+mod causes;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use self::causes::Causes;
 use crate::config::settings;
 use crate::process::Shared;
 
@@ -19,13 +24,22 @@ pub enum Phase {
     Leaving,
     /// New requests are refused, idle connections closed, streams run on.
     Closing,
-    /// The deadline has passed: what still runs is cut.
+    /// The deadline has passed: what still runs is cut. Never by an order.
     Over,
+}
+
+/// Where a process stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stage {
+    phase: Phase,
+    /// It will not serve again, whatever the leader says.
+    for_good: bool,
 }
 
 /// The leaving of one process, seen by everything in it.
 pub struct Drain {
-    phase: watch::Sender<Phase>,
+    causes: Mutex<Causes>,
+    stage: watch::Sender<Stage>,
     accept_for: Duration,
     deadline: Duration,
     /// Runtimes that still serve.
@@ -55,7 +69,8 @@ impl Drain {
     /// Not leaving yet.
     pub fn new(settings: &settings::Drain) -> Self {
         Self {
-            phase: watch::Sender::new(Phase::Serving),
+            causes: Mutex::default(),
+            stage: watch::Sender::new(Stage { phase: Phase::Serving, for_good: false }),
             accept_for: settings.accept_for_seconds,
             deadline: settings.deadline_seconds,
             serving: watch::Sender::new(0),
@@ -70,72 +85,108 @@ impl Drain {
 
     /// The present phase.
     pub fn phase(&self) -> Phase {
-        *self.phase.borrow()
+        self.stage.borrow().phase
     }
 
-    /// Resolves once `phase` (or a later one) is reached.
+    /// Resolves once `phase` (or a later one) is reached, by an order too.
     pub async fn reached(&self, phase: Phase) {
-        // The sender lives in `self`, so the channel cannot close while somebody waits.
-        let _ = self.phase.subscribe().wait_for(|now| *now >= phase).await;
+        self.until(|stage| stage.phase >= phase).await;
     }
 
-    /// Leaves, by the clock: returns when the deadline has passed.
-    pub async fn run(&self) {
-        let began = Instant::now();
-        self.advance(Phase::Leaving);
-        sleep_until(began + self.accept_for).await;
-        self.advance(Phase::Closing);
-        sleep_until(began + self.deadline).await;
-        self.advance(Phase::Over);
+    /// Resolves once `phase` (or a later one) is reached and there is no way back.
+    pub async fn reached_for_good(&self, phase: Phase) {
+        self.until(|stage| stage.for_good && stage.phase >= phase).await;
+    }
+
+    /// Resolves when [`Phase::Closing`] next begins. For a connection that was taken while an order had closed already:
+    /// that one gets its refusal, and is closed with it.
+    pub async fn closes(&self) {
+        self.until(|stage| stage.phase < Phase::Closing || stage.for_good).await;
+        self.reached(Phase::Closing).await;
+    }
+
+    /// Leaves for good, with the configured deadline: the process's own signal.
+    pub fn leave(&self) {
+        self.leave_by(Instant::now() + self.deadline);
+    }
+
+    /// Leaves for good, and cuts what still runs at `deadline`: a notice that the machine goes. Of several the earliest
+    /// deadline holds. The process ends once its connections have.
+    pub fn leave_by(&self, deadline: Instant) {
+        self.change(|causes, now| causes.leave(now, now + self.accept_for, deadline));
+    }
+
+    /// The leader's order: drain until then, or serve (`None`). A drain that goes on is renewed, not begun anew.
+    pub fn order(&self, until: Option<Instant>) {
+        self.change(|causes, now| causes.order(now + self.accept_for, until));
     }
 
     /// Cuts everything now: a second signal.
     pub fn end_now(&self) {
-        self.advance(Phase::Over);
+        self.change(|causes, now| causes.leave(now, now, now));
     }
 
-    fn advance(&self, to: Phase) {
-        let moved = self.phase.send_if_modified(|phase| {
-            let later = to > *phase;
-            *phase = to.max(*phase);
-            later
-        });
-        if moved {
-            tracing::info!(phase = ?to, "draining");
+    /// Moves through the phases by the clock: returns when the last is reached.
+    pub async fn keep_time(&self) {
+        let mut changed = self.stage.subscribe();
+        loop {
+            changed.mark_unchanged(); // before looking: what comes after the look wakes
+            if self.phase() == Phase::Over {
+                return;
+            }
+            let next = self.causes().next(Instant::now());
+            tokio::select! {
+                () = at(next) => self.change(|_, _| {}),
+                // The sender is ours, so the channel cannot close.
+                _ = changed.changed() => {}
+            }
+        }
+    }
+
+    async fn until(&self, reached: impl FnMut(&Stage) -> bool) {
+        // The sender lives in `self`, so the channel cannot close while somebody waits.
+        let _ = self.stage.subscribe().wait_for(reached).await;
+    }
+
+    fn causes(&self) -> std::sync::MutexGuard<'_, Causes> {
+        self.causes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes why and until when, and tells everybody where that leads. A renewed order is told too: it moves the time
+    /// that [`Self::keep_time`] waits for.
+    fn change(&self, change: impl FnOnce(&mut Causes, Instant)) {
+        let mut causes = self.causes();
+        let now = Instant::now();
+        change(&mut causes, now);
+        let stage = Stage { phase: causes.phase(now), for_good: causes.are_final() };
+        // Within the lock, or two changes could be told in the wrong order.
+        let before = self.stage.send_replace(stage);
+        if before.phase != stage.phase {
+            let what = if stage.phase == Phase::Serving { "serving again" } else { "draining" };
+            tracing::info!(phase = ?stage.phase, for_good = stage.for_good, "{what}");
         }
     }
 }
 
-/// Turns the process's signals into phases: the first leaves, the second cuts.
-pub async fn follow(shared: Arc<Shared>) {
-    shared.tasks.draining().cancelled().await;
-    tokio::select! {
-        () = shared.drain.run() => {}
-        () = shared.tasks.stopping().cancelled() => shared.drain.end_now(),
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn phases_follow_the_clock_and_never_go_back() {
-        let drain = Drain::new(&settings::Drain {
-            accept_for_seconds: Duration::from_secs(20),
-            deadline_seconds: Duration::from_secs(900),
-        });
-        assert_eq!(drain.phase(), Phase::Serving);
-        let began = Instant::now();
-        tokio::join!(drain.run(), async {
-            drain.reached(Phase::Leaving).await;
-            assert_eq!(began.elapsed().as_secs(), 0);
-            drain.reached(Phase::Closing).await;
-            assert_eq!(began.elapsed().as_secs(), 20);
-            drain.reached(Phase::Over).await;
-            assert_eq!(began.elapsed().as_secs(), 900);
-        });
-        drain.advance(Phase::Leaving);
-        assert_eq!(drain.phase(), Phase::Over);
-    }
+/// Turns the process's signals into phases, and keeps their time: the first signal leaves, the second cuts.
+pub async fn follow(shared: Arc<Shared>) {
+    let signals = async {
+        shared.tasks.draining().cancelled().await;
+        shared.drain.leave();
+        shared.tasks.stopping().cancelled().await;
+        shared.drain.end_now();
+    };
+    tokio::join!(shared.drain.keep_time(), async {
+        tokio::select! {
+            () = signals => {}
+            () = shared.drain.reached(Phase::Over) => {}
+        }
+    });
 }

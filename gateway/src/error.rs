@@ -31,6 +31,9 @@ pub enum Refusal {
     /// 403: the caller is known and may not do this.
     #[error("{0}")]
     Forbidden(String),
+    /// 403: the caller is known and shut out, on whatever route.
+    #[error("access for this account has been withdrawn; ask the operators of this service")]
+    Denied,
     /// 404: no such route.
     #[error(
         "there is no such route here; the Ollama, OpenAI and Anthropic routes are listed in the documentation"
@@ -87,6 +90,20 @@ pub enum Refusal {
         /// When there will probably be room.
         retry_after: Duration,
     },
+    /// 503: the fleet sleeps and its nodes do not come up.
+    #[error("the fleet cannot start: {reason}; it tries again by itself, try again later")]
+    Broken {
+        /// Why, in words, as the scaler said it.
+        reason: String,
+        /// When a node may be there at the soonest.
+        retry_after: Duration,
+    },
+    /// 504, and nothing was begun: the fleet did not wake in the time an answer in one piece may take.
+    #[error(
+        "no node is ready yet; one is expected in about {} s: try again then, or stream the answer \
+         (`\"stream\": true`), which may wait longer", whole_seconds(*.0)
+    )]
+    StillWaking(Duration),
     /// 504: the queue, the load or the model took longer than the request may.
     #[error("{0}")]
     TooLate(String),
@@ -156,6 +173,7 @@ impl Refusal {
                 look(S::UNAUTHORIZED, kind, Some("invalid_api_key"), kind, reason)
             }
             Self::Forbidden(_) => forbidden("forbidden"),
+            Self::Denied => forbidden("denied"),
             Self::NoRoute => both(S::NOT_FOUND, "not_found_error", "not_found", "no_route"),
             Self::NoModel(_) => no_model("no_model"),
             Self::Method(_) | Self::NoSuchMethod => {
@@ -176,6 +194,10 @@ impl Refusal {
             Self::Upstream { .. } => both(S::BAD_GATEWAY, "api_error", "upstream_error", "upstream"),
             Self::Overloaded { .. } => {
                 both(S::SERVICE_UNAVAILABLE, "overloaded_error", "overloaded", "overloaded")
+            }
+            Self::Broken { .. } => both(S::SERVICE_UNAVAILABLE, "overloaded_error", "overloaded", "broken"),
+            Self::StillWaking(_) => {
+                both(S::GATEWAY_TIMEOUT, "timeout_error", "upstream_timeout", "still_waking")
             }
             Self::TooLate(_) => both(S::GATEWAY_TIMEOUT, "timeout_error", "upstream_timeout", "too_late"),
             Self::Ollama { status, .. } => match *status {
@@ -201,7 +223,10 @@ impl Refusal {
     /// How long the caller is told to wait, before it is bounded and rounded for the header.
     fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::TooMany { retry_after, .. } | Self::Overloaded { retry_after, .. } => Some(*retry_after),
+            Self::TooMany { retry_after, .. }
+            | Self::Overloaded { retry_after, .. }
+            | Self::Broken { retry_after, .. }
+            | Self::StillWaking(retry_after) => Some(*retry_after),
             _ => None,
         }
     }

@@ -2,9 +2,10 @@
 //!
 //! `identify` is the step of the journey. A token goes through `jwt`, which reads by `strict`, with a `jwk` that
 //! `jwks` keeps fresh through `fetch`; an API key through `api_keys`. `roles` turns who it is into what they may,
-//! asking `userinfo` where an e-mail address decides; `memory` spares both for callers seen before.
+//! asking `userinfo` where an e-mail address decides; `memory` spares both for callers seen before. `denials` shuts
+//! out who was let go before their token ends.
 
-mod strict;
+pub(crate) mod strict;
 pub mod jwk;
 pub mod jwt;
 mod fetch;
@@ -14,18 +15,25 @@ mod userinfo;
 pub mod roles;
 mod memory;
 pub mod identify;
+pub mod denials;
 pub mod keys_command;
+pub mod denials_command;
 #[cfg(test)]
 mod testing;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
+use crate::error::Refusal;
 use crate::ollama::names::{ModelName, ModelPattern};
+use crate::trust::Forwarded;
 
 pub use crate::request::authenticate::Credential;
+pub use denials::Denials;
+pub use denials_command::DenialsCommand;
 pub use identify::{Identity, IdentityError};
 pub use keys_command::KeysCommand;
 
@@ -44,6 +52,11 @@ impl Principal {
         Self(format!("key#{owner}").into())
     }
 
+    /// The principal that a peer vouches for, by the text it goes by.
+    pub(crate) fn vouched_for(text: &str) -> Self {
+        Self(text.into())
+    }
+
     /// The text under which the store and the logs know this principal.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -57,7 +70,7 @@ impl fmt::Debug for Principal {
 }
 
 /// Whose request goes first when all wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum Priority {
     /// Someone looks at the screen.
@@ -97,11 +110,30 @@ impl Rights {
     }
 }
 
-/// A proven caller. Only [`Identity::identify`] makes one; every later step wants one.
+/// A proven caller. Only [`Identity::identify`] and [`crate::trust::Trust::identify`] make one; every later step wants
+/// one.
 #[derive(Debug, Clone)]
 pub struct Caller {
     /// Who it is.
     pub principal: Principal,
     /// What they may.
     pub rights: Arc<Rights>,
+    /// There if a peer has forwarded the request and vouches for its caller: such a request is charged and limited
+    /// already, and is not forwarded a second time.
+    pub forwarded: Option<Arc<Forwarded>>,
+}
+
+impl Caller {
+    /// May this body come from them? Only a peer has vouched for one.
+    ///
+    /// # Errors
+    /// 401 for a forwarded request with another body than its token's.
+    pub fn sends(&self, body: &[u8]) -> Result<(), Refusal> {
+        self.forwarded.as_ref().map_or(Ok(()), |forwarded| forwarded.covers(body))
+    }
+
+    /// How much of the time that a request may wait is used up already.
+    pub fn waited(&self) -> Duration {
+        self.forwarded.as_ref().map_or(Duration::ZERO, |forwarded| forwarded.waited)
+    }
 }

@@ -10,10 +10,16 @@ pub mod connection;
 pub mod stack;
 pub mod request;
 pub mod ollama;
+pub mod peers;
 pub mod identity;
+pub mod trust;
 pub mod error;
 pub mod body;
 pub mod metrics;
 pub mod usage;
 pub mod admin;
 pub mod drain;
+pub mod wake;
+pub mod report;
+#[cfg(test)]
+mod fake_store;

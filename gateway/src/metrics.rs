@@ -129,6 +129,17 @@ impl Metrics {
         self.record(|| counter!("gateway_stuck_slots_total").increment(1));
     }
 
+    /// Counts a request whose limits could not be asked of the store: within this node's share, or beyond it.
+    pub fn unchecked_limit(&self, within: bool) {
+        let share = if within { "within" } else { "beyond" };
+        self.record(|| counter!("gateway_limits_unchecked_total", "share" => share).increment(1));
+    }
+
+    /// Counts what a request really used and the store did not take.
+    pub fn lost_settlement(&self) {
+        self.record(|| counter!("gateway_settlements_lost_total").increment(1));
+    }
+
     /// Everything, in Prometheus' text form.
     pub fn render(&self, present: &Present) -> String {
         self.record(|| {

@@ -14,19 +14,24 @@ use crate::connection::accept;
 use crate::connection::clock;
 use crate::connection::handshake::Certificate;
 use crate::connection::serve::Server;
-use crate::drain::Drain;
+use crate::drain::{Drain, Phase};
 use crate::error::Refusal;
-use crate::identity::Identity;
+use crate::identity::{Denials, Identity};
 use crate::metrics::{Metrics, Present};
+use crate::ollama::known::Known;
 use crate::ollama::models::Keeper;
 use crate::ollama::pace::Pace;
+use crate::peers::{Catalogue, Places, Roster};
+use crate::report::{Activity, Reporter, Tally};
 use crate::request::account::Books;
 use crate::request::cors::Cors;
-use crate::request::limit::{Bodies, InMemory, Limiter};
+use crate::request::limit::{Bodies, FleetQuota, Limiter};
 use crate::request::queue::Queue;
 use crate::request::relay::Rules;
 use crate::request::{Core, Journey};
+use crate::trust::{Peers, Trust};
 use crate::usage::UsageLedger;
+use crate::wake::Wake;
 
 /// How often tables forget what is idle and histograms are folded.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
@@ -37,12 +42,18 @@ pub struct Shared {
     pub config: Config,
     /// Who is who.
     pub identity: Identity,
+    /// Which peers are believed, and the key by which they believe us.
+    pub trust: Arc<Trust>,
+    /// Who is shut out.
+    pub denials: Arc<Denials>,
     /// Which pages may call.
     pub cors: Cors,
     /// Requests per minute, open requests.
     pub limiter: Limiter,
-    /// Tokens per minute.
-    pub quota: InMemory,
+    /// Tokens and requests per minute, of the whole fleet.
+    pub quota: FleetQuota,
+    /// When the fleet was last needed.
+    pub activity: Activity,
     /// Bytes of all bodies.
     pub bodies: Arc<Bodies>,
     /// Who waits.
@@ -59,7 +70,22 @@ pub struct Shared {
     pub drain: Drain,
     /// Everything spawned.
     pub tasks: Tasks,
-    keeper: Option<Arc<Keeper>>,
+    /// What the fleet is doing, and how it is woken.
+    pub wake: Arc<Wake>,
+    /// The other gateways of the fleet.
+    pub roster: Arc<Roster>,
+    /// What may be sent to them.
+    pub places: Arc<Places>,
+    /// Where the models are.
+    pub models: Models,
+}
+
+/// Where a process has its models.
+pub enum Models {
+    /// A node: in the local Ollama.
+    Here(Arc<Keeper>),
+    /// A front: at its nodes.
+    Elsewhere(Catalogue),
 }
 
 impl Shared {
@@ -68,15 +94,25 @@ impl Shared {
     /// # Errors
     /// 503 in a process without a local Ollama.
     pub fn keeper(&self) -> Result<&Arc<Keeper>, Refusal> {
-        self.keeper
-            .as_ref()
-            .ok_or(Refusal::Overloaded { what: "no node is ready", retry_after: Duration::from_secs(30) })
+        match &self.models {
+            Models::Here(keeper) => Ok(keeper),
+            Models::Elsewhere(_) => {
+                Err(Refusal::Overloaded { what: "no node is ready", retry_after: Duration::from_secs(30) })
+            }
+        }
+    }
+
+    /// What is known of the models, here or at the nodes.
+    pub fn known(&self) -> Arc<Known> {
+        match &self.models {
+            Models::Here(keeper) => keeper.known(),
+            Models::Elsewhere(catalogue) => catalogue.known(),
+        }
     }
 
     /// May requests be sent here?
     pub fn is_ready(&self) -> bool {
-        self.drain.phase() == crate::drain::Phase::Serving
-            && self.keeper.as_ref().is_none_or(|keeper| keeper.is_ready())
+        self.drain.phase() == Phase::Serving && self.keeper().ok().is_none_or(|keeper| keeper.is_ready())
     }
 
     /// What the metrics show as it is now.
@@ -97,6 +133,7 @@ impl Shared {
 pub struct Gateway {
     /// What its runtimes share.
     pub shared: Arc<Shared>,
+    store: Arc<dyn Store>,
     certificate: Arc<Certificate>,
     connections: Arc<Semaphore>,
 }
@@ -107,6 +144,28 @@ impl Gateway {
     /// # Errors
     /// An unreadable certificate, and what `Identity` refuses.
     pub fn new(config: Config, store: Arc<dyn Store>, tasks: Tasks) -> anyhow::Result<Self> {
+        Self::build(None, config, store, tasks)
+    }
+
+    /// The same, believing `peers` instead of those who report to the store.
+    ///
+    /// # Errors
+    /// As [`Gateway::new`].
+    pub fn among(
+        peers: Arc<dyn Peers>,
+        config: Config,
+        store: Arc<dyn Store>,
+        tasks: Tasks,
+    ) -> anyhow::Result<Self> {
+        Self::build(Some(peers), config, store, tasks)
+    }
+
+    fn build(
+        peers: Option<Arc<dyn Peers>>,
+        config: Config,
+        store: Arc<dyn Store>,
+        tasks: Tasks,
+    ) -> anyhow::Result<Self> {
         let metrics = Arc::new(Metrics::new()?);
         let queue = Queue::new(&config.queue);
         let ollama = config.ollama.clone().unwrap_or_default();
@@ -114,23 +173,48 @@ impl Gateway {
         let keeper = keeper.map(|ollama| Keeper::new(ollama, queue.clone(), metrics.clone(), tasks.clone()));
         let certificate = Certificate::new(config.tls.as_ref())?;
         let connections = accept::connection_cap(config.listen.connections);
+        let wake = Arc::new(Wake::new(&config, store.clone(), queue.clone(), keeper.clone()));
+        let roster = Roster::new(&config.fleet, store.clone());
+        let trust = Arc::new(Trust::new(&config.fleet.node, peers.unwrap_or_else(|| roster.clone()))?);
+        let places = Places::new(queue.clone(), roster.clone(), keeper.is_none());
+        let models = match keeper {
+            Some(keeper) => Models::Here(keeper),
+            None => Models::Elsewhere(Catalogue::new(
+                &config.fleet,
+                store.clone(),
+                trust.clone(),
+                roster.clone(),
+                places.clone(),
+            )),
+        };
+        let ready = roster.clone();
         let shared = Shared {
             identity: Identity::new(&config, store.clone(), &tasks)?,
+            trust,
+            denials: Arc::new(Denials::new(store.clone())),
             cors: Cors::new(&config.access.allowed_origins),
             limiter: Limiter::default(),
-            quota: InMemory::default(),
+            quota: FleetQuota::new(store.clone(), Arc::new(move || 1 + ready.ready_nodes()), metrics.clone()),
+            activity: Activity::default(),
             bodies: Bodies::new(&config.queue),
             queue,
             pace: Arc::new(Pace::new(&ollama)),
             rules: Rules::new(&config.limits, &config.queue),
-            books: Arc::new(Books { metrics: metrics.clone(), usage: UsageLedger::new(store) }),
+            books: Arc::new(Books {
+                metrics: metrics.clone(),
+                tally: Tally::default(),
+                usage: UsageLedger::new(store.clone()),
+            }),
             metrics,
             drain: Drain::new(&config.drain),
             tasks,
-            keeper,
+            wake,
+            roster,
+            places,
+            models,
             config,
         };
-        Ok(Self { shared: Arc::new(shared), certificate, connections })
+        Ok(Self { shared: Arc::new(shared), store, certificate, connections })
     }
 
     /// Serves `listener` on the caller's runtime until the drain is over. Run it once per core, on clones of one
@@ -160,18 +244,30 @@ impl Gateway {
         Ok(())
     }
 
-    /// What runs beside the requests, once per process, until it is dropped: models, certificate, usage, upkeep.
+    /// What runs beside the requests, once per process, until it is dropped: models, certificate, usage,
+    /// settlements, reports, upkeep.
     pub async fn background(&self) {
-        let keeper = async {
-            match &self.shared.keeper {
-                Some(keeper) => keeper.clone().run().await,
-                None => std::future::pending().await,
+        let models = async {
+            match &self.shared.models {
+                Models::Here(keeper) => keeper.clone().run().await,
+                Models::Elsewhere(catalogue) => catalogue.run().await,
             }
         };
+        let shared = &self.shared;
+        let holding = || shared.queue.load().queued > 0;
+        let leaving = || shared.drain.phase() != Phase::Serving;
+        let (store, certificate) = (self.store.clone(), self.certificate.clone());
+        let reporter = Reporter::new(shared.clone(), store, certificate, shared.trust.key().public());
         tokio::join!(
-            keeper,
+            models,
+            shared.roster.run(holding),
+            shared.places.run(leaving),
             self.certificate.keep_fresh(),
             self.shared.books.usage.keep_writing(),
+            self.shared.wake.run(),
+            self.shared.quota.keep_settling(),
+            reporter.run(),
+            self.shared.denials.keep_fresh(),
             self.upkeep(),
         );
     }

@@ -5,12 +5,14 @@ pub mod route;
 pub mod address;
 pub mod cors;
 pub mod local;
+pub mod fleet;
 pub mod authenticate;
 pub mod limit;
 pub mod receive;
 pub mod inspect;
 pub mod queue;
 pub mod choose;
+pub mod destination;
 pub mod forward;
 pub mod commit;
 pub mod relay;
@@ -33,7 +35,8 @@ use crate::error::Refusal;
 use crate::identity::Caller;
 use crate::ollama::client::Client;
 use crate::ollama::dialect::Api;
-use crate::process::Shared;
+use crate::process::{Models, Shared};
+use crate::trust;
 use account::Account;
 use choose::Means;
 use commit::Committing;
@@ -46,6 +49,9 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Bodies of routes without images: names and switches.
 const SMALL_BODY: u64 = 1 << 20;
+
+/// What a body may have grown by at the first hop, which writes it anew with its caps and pins.
+const REWRITTEN: u64 = 4 << 10;
 
 /// What belongs to one runtime: its upstream connections and its clock.
 #[derive(Default)]
@@ -100,23 +106,38 @@ impl Journey {
         if route.permission == Permission::Probe {
             return Ok(account.answered(self.local(route, head, None)?)); // the load balancer asks by address
         }
-        self.admit(head, &host, connection)?;
+        self.admit(head, route, &host, connection)?;
         if route.permission == Permission::Anyone {
             return Ok(account.answered(self.local(route, head, None)?));
         }
-        let caller = self.authenticate(head, route).await?;
+        let caller = self.authenticate(head, route, &account.id).await?;
         account.caller = Some(caller.principal.clone());
+        account.forwarded_by = caller.forwarded.as_ref().map(|forwarded| forwarded.by.clone());
         let pass = self.limit(&caller)?; // requests per minute, open requests; no byte of a body is read before
-        let Action::Ask(api) = route.action else {
-            self.look_again().await;
-            return Ok(account.answered(self.local(route, head, Some(&caller.rights))?));
+        let api = match route.action {
+            Action::Ask(api) => api,
+            Action::Fleet | Action::Wake | Action::Sleep => {
+                caller.sends(b"")?; // what is forwarded to a list is vouched for too
+                return Ok(account.answered(self.fleet(route.action, &caller).await?));
+            }
+            _ => {
+                caller.sends(b"")?;
+                self.look_again().await;
+                return Ok(account.answered(self.local(route, head, Some(&caller.rights))?));
+            }
         };
         let (ask, hold) = self.inspect(head, body, route, api, &caller).await?;
         account.model = Some(ask.model.clone());
-        let means = self.means()?;
+        if route.class == Class::Inference && ask.kind != Kind::Unload {
+            self.shared.wake.admitted()?; // a fleet that sleeps wakes, a broken one says so at once
+        }
         let reservation = self.reserve(&ask, &caller).await?; // tokens, settled with the truth
-        let committing = Committing::new(&ask, pass, reservation);
-        let answer = means.answer(ask, caller, hold); // queue for a place, forward: one future, not yet begun
+        if route.class == Class::Inference {
+            self.shared.activity.mark();
+        }
+        let committing = Committing::new(&ask, &caller, pass, reservation);
+        let means = Means { shared: self.shared.clone(), client: self.core.client.clone() };
+        let answer = means.answer(ask, caller, account.id.clone(), hold); // queue for a place, forward: one future, not yet begun
         self.commit(Box::pin(answer), committing, account, connection).await // relay; early when the wait is long
     }
 
@@ -129,13 +150,11 @@ impl Journey {
     }
 
     /// Host names, networks, and the way out.
-    fn admit(&self, head: &Parts, host: &str, connection: &Connection) -> Result<(), Refusal> {
-        let access = &self.shared.config.access;
-        if !access.hosts.is_empty() && !access.hosts.iter().any(|ours| ours.eq_ignore_ascii_case(host)) {
-            return Err(Refusal::ForeignHost);
+    fn admit(&self, head: &Parts, route: &Route, host: &str, connection: &Connection) -> Result<(), Refusal> {
+        let forwarded = route.permission != Permission::Anyone && trust::is_forwarded(&head.headers);
+        if !forwarded {
+            self.admit_client(head, host, connection)?; // a peer has done so, and proves that it is one
         }
-        let client = address::client_address(connection.peer.ip(), &head.headers, &access.trusted_proxies)?;
-        address::admitted(client, &access.allowed_networks)?;
         if self.shared.drain.phase() >= Phase::Closing {
             return Err(Refusal::Overloaded {
                 what: "this node is leaving",
@@ -145,17 +164,42 @@ impl Journey {
         Ok(())
     }
 
-    async fn authenticate(&self, head: &Parts, route: &Route) -> Result<Caller, Refusal> {
-        let credential = authenticate::credential(&head.headers)?;
-        let caller = self.shared.identity.identify(credential).await?;
+    fn admit_client(&self, head: &Parts, host: &str, connection: &Connection) -> Result<(), Refusal> {
+        let access = &self.shared.config.access;
+        if !access.hosts.is_empty() && !access.hosts.iter().any(|ours| ours.eq_ignore_ascii_case(host)) {
+            return Err(Refusal::ForeignHost);
+        }
+        let client = address::client_address(connection.peer.ip(), &head.headers, &access.trusted_proxies)?;
+        address::admitted(client, &access.allowed_networks)
+    }
+
+    /// Who calls: by the one credential they sent, or by the word of the peer that forwards.
+    async fn authenticate(&self, head: &Parts, route: &Route, id: &str) -> Result<Caller, Refusal> {
+        let caller = if trust::is_forwarded(&head.headers) {
+            self.shared.trust.identify(head, id)?
+        } else {
+            self.shared.identity.identify(authenticate::credential(&head.headers)?).await?
+        };
+        if self.shared.denials.denies(&caller.principal) {
+            return Err(Refusal::Denied); // on every route alike, and before the body
+        }
+        if route.permission == Permission::Operate && !caller.rights.operate {
+            return Err(Refusal::Forbidden(
+                "only operators may wake the fleet or put it to sleep".to_owned(),
+            ));
+        }
         if route.permission == Permission::ManageModels && !caller.rights.manage_models {
             return Err(Refusal::Forbidden("only administrators may pull or delete models".to_owned()));
         }
         Ok(caller)
     }
 
-    fn limit(&self, caller: &Caller) -> Result<Pass, Refusal> {
-        self.shared.limiter.begin(caller)
+    /// `None` for what a peer forwards: it was counted there.
+    fn limit(&self, caller: &Caller) -> Result<Option<Pass>, Refusal> {
+        if caller.forwarded.is_some() {
+            return Ok(None);
+        }
+        self.shared.limiter.begin(caller).map(Some)
     }
 
     async fn inspect(
@@ -172,24 +216,30 @@ impl Journey {
         } else {
             limits.body_bytes.min(SMALL_BODY)
         };
+        let most = most + caller.forwarded.as_ref().map_or(0, |_| REWRITTEN);
         let (bytes, hold) = receive::receive(&head.headers, body, most, limits, &self.shared.bodies).await?;
+        caller.sends(&bytes)?;
         let ask = inspect::inspect(api, bytes, &caller.rights, limits.output_tokens)?;
         if ask.kind != Kind::Pull {
-            self.shared.keeper()?.find(&ask.model).await?;
+            match &self.shared.models {
+                Models::Here(keeper) => keeper.find(&ask.model).await?,
+                Models::Elsewhere(catalogue) => catalogue.find(&ask.model).await?,
+            }
         }
         Ok((ask, hold))
     }
 
     /// A list is answered from what is known, which must not be older than our own changes.
     async fn look_again(&self) {
-        if let Ok(keeper) = self.shared.keeper() {
-            keeper.fresh().await;
+        match &self.shared.models {
+            Models::Here(keeper) => keeper.fresh().await,
+            Models::Elsewhere(catalogue) => catalogue.fresh().await,
         }
     }
 
     async fn reserve(&self, ask: &Ask, caller: &Caller) -> Result<Option<limit::Reservation>, Refusal> {
-        if !matches!(ask.kind, Kind::Generate | Kind::Embed) {
-            return Ok(None);
+        if !matches!(ask.kind, Kind::Generate | Kind::Embed) || caller.forwarded.is_some() {
+            return Ok(None); // charged once, at the first hop
         }
         let output = self.shared.pace.of(&ask.model).expected_output(ask.output_tokens);
         let tokens = u64::from(ask.prompt_tokens) + output.ceil() as u64;
@@ -197,19 +247,6 @@ impl Journey {
         // Who leaves before an answer pays for the prompt, which may have been read by then.
         reservation.count(u64::from(ask.prompt_tokens));
         Ok(Some(reservation))
-    }
-
-    fn means(&self) -> Result<Means, Refusal> {
-        let shared = &self.shared;
-        let stuck = shared.config.ollama.as_ref().map_or(Duration::MAX, |ollama| ollama.stuck_seconds);
-        Ok(Means {
-            queue: shared.queue.clone(),
-            keeper: shared.keeper()?.clone(),
-            pace: shared.pace.clone(),
-            client: self.core.client.clone(),
-            max_wait: shared.config.queue.max_wait_seconds,
-            stuck,
-        })
     }
 
     /// What every answer carries.

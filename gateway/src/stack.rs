@@ -18,8 +18,9 @@ use crate::connection::serve::Connection;
 use crate::error::Refusal;
 use crate::ollama::dialect::Family;
 use crate::request::Journey;
+use crate::trust::IDENTITY;
 
-/// The other header that carries a credential.
+/// Another header that carries a credential.
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// The body as hyper gets it: boxed once, by the panic guard.
@@ -39,7 +40,7 @@ pub fn stack(
         })
     });
     ServiceBuilder::new()
-        .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION, API_KEY])) // no Debug print shows a credential
+        .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION, API_KEY, IDENTITY])) // no Debug print shows a credential
         .layer(CatchPanicLayer::custom(after_panic)) // a bug costs one request, never the process
         .service(handle)
 }

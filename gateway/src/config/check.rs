@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use http::uri::Authority;
 use url::{Host, Url};
 
 use super::settings::{Config, Issuer, IssuerKind, Ollama};
 use crate::ollama::names::{ModelName, ModelPattern};
+
+/// Half of the silence after which a report is stale: one lost write must not make a node disappear.
+const LONGEST_REPORT_PAUSE: Duration = Duration::from_secs(fleet::report::STALE_AFTER.unsigned_abs() / 2);
 
 /// Every broken rule.
 pub(super) fn mistakes(config: &Config) -> Vec<String> {
@@ -93,6 +97,17 @@ fn number_mistakes(config: &Config) -> Vec<String> {
             "store.kind: this build has no `dynamodb`; build the gateway with `--features aws`".to_owned(),
         ),
         (
+            config.fleet.report_every_seconds <= LONGEST_REPORT_PAUSE,
+            "fleet.report_every_seconds: over 5; after 10 s of silence a node counts as gone".to_owned(),
+        ),
+        (
+            config.fleet.address.as_deref().is_none_or(is_host_and_port),
+            format!(
+                "fleet.address: `{}` is not host:port, as peers reach it",
+                config.fleet.address.as_deref().unwrap_or_default()
+            ),
+        ),
+        (
             config.drain.accept_for_seconds <= config.drain.deadline_seconds,
             "drain.accept_for_seconds: longer than drain.deadline_seconds".to_owned(),
         ),
@@ -117,6 +132,7 @@ fn times(config: &Config) -> Vec<(&'static str, Duration)> {
         ("limits.write_stall_seconds", limits.write_stall_seconds),
         ("queue.max_wait_seconds", queue.max_wait_seconds),
         ("queue.keepalive_every_seconds", queue.keepalive_every_seconds),
+        ("fleet.report_every_seconds", config.fleet.report_every_seconds),
     ];
     if let Some(ollama) = &config.ollama {
         times.push(("ollama.load_seconds", ollama.load_seconds));
@@ -158,6 +174,14 @@ fn is_secure(url: &str) -> bool {
         ("http", Some(Host::Domain(name))) => name == "localhost",
         _ => false,
     }
+}
+
+fn is_host_and_port(text: &str) -> bool {
+    let authority = text.parse::<Authority>();
+    authority.is_ok_and(|at| {
+        let named = !at.host().is_empty() && !at.as_str().contains('@');
+        named && at.port_u16().is_some_and(|port| port > 0)
+    })
 }
 
 fn is_origin(text: &str) -> bool {

@@ -6,11 +6,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use fleet::config::seconds;
 use fleet::store::StoreSettings;
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use super::seconds::seconds;
 use crate::identity::Priority;
 
 /// The whole of `gateway.toml`.
@@ -41,6 +41,15 @@ pub struct Config {
     pub drain: Drain,
     /// `[log]`: how much is said.
     pub log: Log,
+}
+
+impl Config {
+    /// Where peers reach this gateway, `host:port`; `None` where nothing says.
+    pub fn peer_address(&self) -> Option<String> {
+        let listen = self.listen.address;
+        let listens = (!listen.ip().is_unspecified() && listen.port() != 0).then(|| listen.to_string());
+        self.fleet.address.clone().or(listens)
+    }
 }
 
 /// `[listen]`
@@ -318,9 +327,15 @@ pub struct Fleet {
     pub name: String,
     /// This node's name, shown in `X-Served-By`. Default `local`.
     pub node: String,
-    /// How often a load report is written. Default 2 s.
+    /// Where peers and fronts reach this gateway, `host:port`. Default: `listen.address`, where that names one address;
+    /// without either, nobody forwards to it.
+    pub address: Option<String>,
+    /// How often a load report is written. Default 2 s, at most 5: after 10 s of silence a node counts as gone.
     #[serde(deserialize_with = "seconds")]
     pub report_every_seconds: Duration,
+    /// How long a fleet that sleeps takes until a node is ready, before it has ever been measured. Default 240 s.
+    #[serde(deserialize_with = "seconds")]
+    pub boot_estimate_seconds: Duration,
 }
 
 impl Default for Fleet {
@@ -328,7 +343,9 @@ impl Default for Fleet {
         Self {
             name: "default".to_owned(),
             node: "local".to_owned(),
+            address: None,
             report_every_seconds: Duration::from_secs(2),
+            boot_estimate_seconds: Duration::from_secs(240),
         }
     }
 }

@@ -28,14 +28,15 @@ pub fn connection_cap(wanted: usize) -> Arc<Semaphore> {
     Arc::new(Semaphore::new(possible.clamp(1, wanted)))
 }
 
-/// Accepts until the drain closes, then waits for the connections it made; at the deadline they are cut.
+/// Accepts until the process closes for good, then waits for the connections it made; at the deadline they are cut. While
+/// an order keeps it closed it goes on accepting: who comes is told so, and it may serve again.
 pub async fn serve(server: Arc<Server>, listener: TcpListener) {
     Socket::prepare(&listener);
     let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = server.shared.drain.reached(Phase::Closing) => break,
+            () = server.shared.drain.reached_for_good(Phase::Closing) => break,
         };
         match accepted {
             Ok((stream, peer)) => match server.connections.clone().try_acquire_owned() {

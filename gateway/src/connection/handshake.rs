@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::aws_lc_rs::digest;
 use anyhow::{Context, ensure};
 use arc_swap::ArcSwap;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
@@ -54,6 +55,14 @@ impl Certificate {
         config.send_tls13_tickets = 1; // a client needs one; each costs a key derivation and a record
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Arc::new(config))
+    }
+
+    /// The SHA-256 of the certificate that is served now (the leaf, DER), as 64 lower-case hexadecimal digits: what
+    /// peers pin.
+    pub fn sha256(&self) -> String {
+        let current = self.current.load();
+        let leaf = current.cert.first().map_or(&[][..], |leaf| leaf.as_ref());
+        digest::digest(&digest::SHA256, leaf).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Looks for changed files, for ever. A file that cannot be used is reported and the old one stays.

@@ -158,7 +158,7 @@ impl Server {
         let drain = &self.shared.drain;
         let events = FuturesUnordered::<BoxFuture<'a, Event>>::new();
         events.push(Box::pin(connection.clock.over().map(|()| Event::Over)));
-        events.push(Box::pin(drain.reached(Phase::Closing).map(|()| Event::Closing)));
+        events.push(Box::pin(drain.closes().map(|()| Event::Closing)));
         events.push(Box::pin(drain.reached(Phase::Over).map(|()| Event::Cut)));
         if let Some(socket) = socket {
             events.push(Box::pin(socket.closed_by_peer().map(|()| Event::Gone)));
@@ -173,7 +173,7 @@ enum Event {
     Gone,
     /// A limit of time has passed.
     Over,
-    /// The process leaves: finish, and take nothing new.
+    /// The process closes: finish, and take nothing new.
     Closing,
     /// The process has left.
     Cut,

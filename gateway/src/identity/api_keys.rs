@@ -65,7 +65,7 @@ fn hash(secret: &str) -> KeyHash {
 }
 
 /// SHA-256, as the array it is.
-pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
+pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut array = [0; 32];
     array.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
     array

@@ -118,7 +118,7 @@ impl Identity {
         if api_keys::looks_like_one(credential.secret()) {
             let record = self.keys.check(credential.secret(), now).await?;
             let rights = self.roles.rights(&self.roles.of_key(&record.roles));
-            return Ok(Caller { principal: Principal::of_key(&record.owner), rights });
+            return Ok(Caller { principal: Principal::of_key(&record.owner), rights, forwarded: None });
         }
         self.by_token(credential.secret(), now).await
     }
@@ -178,7 +178,8 @@ impl Identity {
         }
         let held = self.roles.of_person(&claims.groups, email.as_deref());
         let principal = Principal::of_token(&rules.issuer, &claims.subject);
-        Settled { caller: Caller { principal, rights: self.roles.rights(&held) }, until }
+        let rights = self.roles.rights(&held);
+        Settled { caller: Caller { principal, rights, forwarded: None }, until }
     }
 }
 

@@ -37,6 +37,11 @@ impl<'a> Unverified<'a> {
     /// # Errors
     /// A [`Reason`].
     pub fn parse(token: &'a str) -> Result<Self, Reason> {
+        Self::parse_of_type(token, is_access_token)
+    }
+
+    /// The same for another kind of token, told apart by its `typ` (RFC 8725, 3.11).
+    pub(crate) fn parse_of_type(token: &'a str, is_type: fn(Option<&Value>) -> bool) -> Result<Self, Reason> {
         if token.len() > LONGEST {
             return Err("too_long");
         }
@@ -61,7 +66,7 @@ impl<'a> Unverified<'a> {
             Some("EdDSA") => Algorithm::EdDSA,
             _ => return Err("algorithm"),
         };
-        if !is_access_token(header.get("typ")) {
+        if !is_type(header.get("typ")) {
             return Err("type");
         }
         let kid = header.get("kid").and_then(Value::as_str).ok_or("no_kid")?.to_owned();

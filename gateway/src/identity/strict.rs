@@ -8,13 +8,13 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use serde_json::{Map, Number, Value};
 
 /// Decodes base64url: no padding, no other characters, unused bits zero. So two texts never mean the same bytes.
-pub(super) fn base64url(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn base64url(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
 }
 
 /// Reads one JSON object. A member that occurs twice, at any depth, is refused: another reader might take the other
 /// one. Depth is bounded by `serde_json` (128).
-pub(super) fn object(bytes: &[u8]) -> Option<Map<String, Value>> {
+pub(crate) fn object(bytes: &[u8]) -> Option<Map<String, Value>> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = Strict.deserialize(&mut reader).ok()?;
     reader.end().ok()?;

@@ -1,26 +1,32 @@
-//! Our connections to Ollama: one request, one answer, read in the task that writes it to the client.
+//! Our connections to Ollama and to peers: one request, one answer, read in the task that writes it to the client.
 //!
 //! Not a pooled client with channels between: each chunk would cross two tasks and leave as a write of its own, and
 //! a cancelled request would be closed some time later by somebody else. Here the answer owns its socket, reads into
 //! a scratch buffer of the thread (an idle stream holds none), and dropping it closes the upstream at once.
 
+mod wire;
+mod pinned;
+mod idle;
+#[cfg(test)]
+mod tests;
+
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::StatusCode;
+use http::{HeaderName, HeaderValue, StatusCode};
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
-use tokio::net::{TcpSocket, TcpStream, lookup_host};
 
+use self::idle::Idle;
+use self::wire::Wire;
 use super::framing::{Framing, Head};
 
-/// How long a connection to an upstream may take; it is on this machine or in this zone.
+/// How long a connection to an upstream may take, its handshake included; it is on this machine or in this zone.
 const CONNECT: Duration = Duration::from_secs(3);
 /// Bytes read ahead of the client, and the most one read brings: one record of TLS. hyper queues two more.
 const READ_AHEAD: usize = 16 << 10;
@@ -28,18 +34,19 @@ const READ_AHEAD: usize = 16 << 10;
 const RECEIVE_BUFFER: u32 = 64 << 10;
 /// The largest answer head taken.
 const HEAD_BYTES: usize = 64 << 10;
-/// Idle connections kept per upstream and runtime.
-const IDLE_KEPT: usize = 64;
 
 thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_AHEAD]);
 }
 
-/// Where an Ollama listens.
+/// Where an Ollama listens, or a peer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Upstream {
     /// `host:port`, also sent as `Host`: Ollama on loopback refuses other names.
     authority: Arc<str>,
+    /// A peer: the SHA-256 of its certificate. So a peer with a new certificate is another upstream, and nothing goes
+    /// over connections to the old one.
+    pin: Option<[u8; 32]>,
 }
 
 impl Upstream {
@@ -48,14 +55,21 @@ impl Upstream {
         let authority = url.trim_start_matches("http://").trim_end_matches('/');
         let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
         let authority = if has_port { authority.to_owned() } else { format!("{authority}:80") };
-        Self { authority: authority.into() }
+        Self { authority: authority.into(), pin: None }
+    }
+
+    /// A peer at `address` (`host:port`), reached over TLS 1.3 if it has exactly the certificate whose DER has this
+    /// SHA-256.
+    pub fn pinned(address: &str, certificate_sha256: [u8; 32]) -> Self {
+        Self { authority: address.into(), pin: Some(certificate_sha256) }
     }
 }
 
 /// Why there is no (further) answer. None of it reaches a caller as it stands: it names inner addresses.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// Nobody listens there, or not in time, or not to the end of the request. No work was done.
+    /// Nobody listens there, or not in time, or not to the end of the request, or with another certificate. No work
+    /// was done.
     #[error("cannot connect: {0}")]
     Connect(io::Error),
     /// The connection broke before the first byte of an answer.
@@ -69,7 +83,7 @@ pub enum ClientError {
     Protocol(&'static str),
 }
 
-/// One request to Ollama: the literal path of our table, one body, nothing of the client's head.
+/// One request to an upstream: the literal path of our table, one body, nothing of the client's head.
 #[derive(Debug, Clone)]
 pub struct Outgoing {
     /// The method.
@@ -78,6 +92,8 @@ pub struct Outgoing {
     pub path: &'static str,
     /// A JSON body, sent with its `Content-Length`: behind a chunked one Ollama does not see us go.
     pub body: Option<Bytes>,
+    /// Further fields, of our own making: what a peer wants to know ([`crate::trust::Trust::vouch`]).
+    pub headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Outgoing {
@@ -86,7 +102,13 @@ impl Outgoing {
         if let Some(body) = &self.body {
             head.push_str(&format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len()));
         }
-        head.push_str("\r\n");
+        let mut head = head.into_bytes();
+        for (name, value) in &self.headers {
+            for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+                head.extend_from_slice(part);
+            }
+        }
+        head.extend_from_slice(b"\r\n");
         Bytes::from(head)
     }
 }
@@ -94,7 +116,7 @@ impl Outgoing {
 /// The upstream connections of one runtime.
 #[derive(Clone, Default)]
 pub struct Client {
-    idle: Arc<Mutex<HashMap<Upstream, Vec<TcpStream>>>>,
+    idle: Arc<Mutex<Idle>>,
 }
 
 /// An answer whose head has come.
@@ -105,13 +127,17 @@ pub struct Answer {
     pub content_type: Option<Bytes>,
     /// Its `Content-Length`.
     pub length: Option<u64>,
+    /// Its `Retry-After`, where that is a count of seconds: how long a peer that refuses asks us to wait.
+    pub retry_after: Option<Duration>,
+    /// Its `X-Queue-Wait-Ms`: how long the request waited at a peer.
+    pub queue_wait: Option<Duration>,
     /// The rest.
     pub body: AnswerBody,
 }
 
 /// An answer's body, and the socket it comes from. Dropped before its end, it closes the socket.
 pub struct AnswerBody {
-    stream: Option<TcpStream>,
+    stream: Option<Wire>,
     /// Bytes that came with the head.
     rest: Bytes,
     framing: Framing,
@@ -155,13 +181,15 @@ impl Client {
                 result => return result,
             }
         }
-        let stream = connect(upstream).await.map_err(ClientError::Connect)?;
+        let connecting = tokio::time::timeout(CONNECT, Wire::connect(upstream)).await;
+        let stream =
+            connecting.unwrap_or(Err(io::ErrorKind::TimedOut.into())).map_err(ClientError::Connect)?;
         self.exchange(stream, upstream, request).await
     }
 
     async fn exchange(
         &self,
-        mut stream: TcpStream,
+        mut stream: Wire,
         upstream: &Upstream,
         request: &Outgoing,
     ) -> Result<Answer, ClientError> {
@@ -170,11 +198,14 @@ impl Client {
         while bytes.has_remaining() {
             stream.write_buf(&mut bytes).await.map_err(ClientError::Connect)?;
         }
+        stream.flush().await.map_err(ClientError::Connect)?; // TLS may still hold the end of it
         let (head, rest) = read_head(&mut stream).await?;
         Ok(Answer {
             status: head.status,
             content_type: head.content_type,
             length: head.framing.length(),
+            retry_after: head.retry_after,
+            queue_wait: head.queue_wait,
             body: AnswerBody {
                 stream: Some(stream),
                 rest,
@@ -186,46 +217,16 @@ impl Client {
         })
     }
 
-    /// Takes a kept connection that is still open: readable, while nothing was asked, means closed or confused.
-    fn take_idle(&self, upstream: &Upstream) -> Option<TcpStream> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = idle.get_mut(upstream)?;
-        while let Some(stream) = kept.pop() {
-            let quiet = stream.try_read(&mut [0]);
-            if quiet.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
-                return Some(stream);
-            }
-        }
-        None
+    fn take_idle(&self, upstream: &Upstream) -> Option<Wire> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).take(upstream)
     }
 
-    fn keep(&self, upstream: &Upstream, stream: TcpStream) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = idle.entry(upstream.clone()).or_default();
-        if kept.len() < IDLE_KEPT {
-            kept.push(stream);
-        }
+    fn keep(&self, upstream: &Upstream, stream: Wire) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).keep(upstream, stream, Instant::now());
     }
 }
 
-async fn connect(upstream: &Upstream) -> io::Result<TcpStream> {
-    let connecting = async {
-        let mut last = io::Error::from(io::ErrorKind::NotFound);
-        for address in lookup_host(&*upstream.authority).await? {
-            let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-            socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
-            socket.set_nodelay(true)?;
-            match socket.connect(address).await {
-                Ok(stream) => return Ok(stream),
-                Err(error) => last = error,
-            }
-        }
-        Err(last)
-    };
-    tokio::time::timeout(CONNECT, connecting).await.unwrap_or(Err(io::ErrorKind::TimedOut.into()))
-}
-
-async fn read_head(stream: &mut TcpStream) -> Result<(Head, Bytes), ClientError> {
+async fn read_head(stream: &mut Wire) -> Result<(Head, Bytes), ClientError> {
     let mut bytes = BytesMut::new();
     loop {
         let n = poll_fn(|cx| poll_scratch(stream, cx, |read| bytes.extend_from_slice(read)))
@@ -248,7 +249,7 @@ async fn read_head(stream: &mut TcpStream) -> Result<(Head, Bytes), ClientError>
 
 /// Reads once into the thread's scratch buffer and shows the bytes to `sink`; 0 is the end.
 fn poll_scratch(
-    stream: &mut TcpStream,
+    stream: &mut Wire,
     cx: &mut Context<'_>,
     sink: impl FnOnce(&[u8]),
 ) -> Poll<io::Result<usize>> {

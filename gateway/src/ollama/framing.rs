@@ -1,5 +1,7 @@
 //! HTTP/1.1 as Ollama answers it: the head, and the three ways a body can be framed. Pure; `client` does the reading.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::StatusCode;
 
@@ -11,6 +13,10 @@ pub struct Head {
     pub status: StatusCode,
     /// Its `Content-Type`.
     pub content_type: Option<Bytes>,
+    /// Its `Retry-After`, where that is a count of seconds.
+    pub retry_after: Option<Duration>,
+    /// Its `X-Queue-Wait-Ms`.
+    pub queue_wait: Option<Duration>,
     /// How its body ends.
     pub framing: Framing,
     /// May the connection serve again?
@@ -43,17 +49,24 @@ impl Head {
             }
             Framing { way: Way::Chunked(Chunk::Size { value: 0, digits: 0 }), excess: false }
         } else if let Some(value) = field("content-length") {
-            let plain = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
-            let length = std::str::from_utf8(value).ok().filter(|_| plain).and_then(|text| text.parse().ok());
-            Framing::of_length(length.ok_or(ClientError::Protocol("the length cannot be read"))?)
+            Framing::of_length(number(value).ok_or(ClientError::Protocol("the length cannot be read"))?)
         } else {
             Framing { way: Way::Close, excess: false }
         };
         let close = field("connection").is_some_and(|value| value.eq_ignore_ascii_case(b"close"));
         let keep_alive = answer.version == Some(1) && !close;
         let content_type = field("content-type").map(Bytes::copy_from_slice);
-        Ok(Some((Self { status, content_type, framing, keep_alive }, length)))
+        let retry_after = field("retry-after").and_then(number).map(Duration::from_secs);
+        let queue_wait = field("x-queue-wait-ms").and_then(number).map(Duration::from_millis);
+        let head = Self { status, content_type, retry_after, queue_wait, framing, keep_alive };
+        Ok(Some((head, length)))
     }
+}
+
+/// Digits and nothing else.
+fn number(value: &[u8]) -> Option<u64> {
+    let plain = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+    std::str::from_utf8(value).ok().filter(|_| plain).and_then(|text| text.parse().ok())
 }
 
 /// How far a body has been read.

@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use serde::Deserialize;
 use serde_json::Value;
 
+use super::client::ClientError;
 use super::names::ModelName;
 use crate::error::Refusal;
 
@@ -26,9 +28,9 @@ pub struct Known {
     /// Entries of `/api/ps`, as Ollama wrote them.
     pub running: Vec<(ModelName, Value)>,
     /// When the list of models was read.
-    pub(super) listed: Option<Instant>,
+    pub(crate) listed: Option<Instant>,
     /// Since when it does not answer; `None` also before the first look.
-    pub(super) silent_since: Option<Instant>,
+    pub(crate) silent_since: Option<Instant>,
 }
 
 impl Known {
@@ -68,6 +70,23 @@ impl Known {
         let one = self.embeds(model) || ONE_SLOT.contains(&family) || family.starts_with("nemotron_h");
         if one { 1 } else { parallel }
     }
+}
+
+/// The entries of a list as Ollama writes it (`/api/tags`, `/api/ps`), by name; those without a name are left out.
+///
+/// # Errors
+/// Where it is no such list.
+pub fn named(list: &[u8]) -> Result<Vec<(ModelName, Value)>, ClientError> {
+    let list: Models =
+        serde_json::from_slice(list).map_err(|_| ClientError::Protocol("the list is no JSON"))?;
+    let named = |entry: Value| Some((ModelName::parse(entry["name"].as_str()?).ok()?, entry));
+    Ok(list.models.unwrap_or_default().into_iter().filter_map(named).collect())
+}
+
+#[derive(Deserialize)]
+struct Models {
+    #[serde(default)]
+    models: Option<Vec<Value>>,
 }
 
 /// 503 while the model server starts or restarts.

@@ -11,12 +11,11 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use fleet::shutdown::Tasks;
 use http::StatusCode;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
 
 use super::client::{Client, ClientError, Outgoing, Upstream};
-use super::known::{Known, unreachable_now};
+use super::known::{Known, named, unreachable_now};
 use super::names::ModelName;
 use super::plain_words;
 use crate::config::settings::Ollama;
@@ -38,7 +37,7 @@ const LOAD_AGAIN: Duration = Duration::from_secs(5);
 /// The largest list taken.
 const LIST_BYTES: usize = 8 << 20;
 /// The one upstream of a node that has its own Ollama.
-pub const LOCAL: UpstreamId = UpstreamId(0);
+pub const LOCAL: UpstreamId = UpstreamId::LOCAL;
 
 /// Keeps models in memory and the queue informed.
 pub struct Keeper {
@@ -62,12 +61,6 @@ struct Loads {
     running: HashSet<ModelName>,
     failed: HashMap<ModelName, (Instant, Refusal)>,
     offered: HashSet<ModelName>,
-}
-
-#[derive(Deserialize)]
-struct Models {
-    #[serde(default)]
-    models: Option<Vec<Value>>,
 }
 
 impl Keeper {
@@ -166,11 +159,7 @@ impl Keeper {
     }
 
     async fn list(&self, path: &'static str) -> Result<Vec<(ModelName, Value)>, ClientError> {
-        let bytes = self.get(path).await?;
-        let list: Models =
-            serde_json::from_slice(&bytes).map_err(|_| ClientError::Protocol("the list is no JSON"))?;
-        let named = |entry: Value| Some((ModelName::parse(entry["name"].as_str()?).ok()?, entry));
-        Ok(list.models.unwrap_or_default().into_iter().filter_map(named).collect())
+        named(&self.get(path).await?)
     }
 
     async fn version(&self) -> Option<String> {
@@ -180,7 +169,7 @@ impl Keeper {
     }
 
     async fn get(&self, path: &'static str) -> Result<Bytes, ClientError> {
-        let request = Outgoing { method: "GET", path, body: None };
+        let request = Outgoing { method: "GET", path, body: None, headers: Vec::new() };
         let asking = async {
             let mut answer = self.client.send(&self.upstream, &request).await?;
             if answer.status != StatusCode::OK {
@@ -335,7 +324,8 @@ impl Keeper {
     }
 
     async fn command(&self, path: &'static str, body: &Value, within: Duration) -> Result<(), Refusal> {
-        let request = Outgoing { method: "POST", path, body: Some(Bytes::from(body.to_string())) };
+        let request =
+            Outgoing { method: "POST", path, body: Some(Bytes::from(body.to_string())), headers: Vec::new() };
         let asking = async {
             let mut answer =
                 self.client.send(&self.upstream, &request).await.map_err(|_| unreachable_now())?;

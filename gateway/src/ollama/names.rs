@@ -141,6 +141,16 @@ impl ModelPattern {
     }
 }
 
+impl fmt::Display for ModelPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("*"),
+            Self::Prefix(prefix) => write!(f, "{prefix}*"),
+            Self::One(one) => one.fmt(f),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,5 +217,8 @@ mod tests {
         assert!(covers("*") && covers("gemma*") && covers("GEMMA3N:e4b"));
         assert!(!covers("gemma3n") && !covers("llama*"));
         assert!(ModelPattern::parse("a*b*").is_err());
+        for text in ["*", "gemma*", "gemma3n:e4b"] {
+            assert_eq!(ModelPattern::parse(text).unwrap().to_string(), text);
+        }
     }
 }

@@ -1,24 +1,25 @@
-//! From an admitted request to an answer that has begun: a place in the queue, an upstream, and once more where the
-//! upstream could not be reached.
+//! From an admitted request to an answer that has begun: a place in the queue, the destination it names, and once more
+//! where that could not be reached or refused.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
+use super::destination::{Destination, Errands};
 use super::forward::{Begun, Changes, Failure, Slot, broke_off, forward};
 use super::inspect::{Ask, Kind};
 use super::limit::BodyHold;
-use super::queue::{Demand, Permit, Queue};
+use super::queue::{Demand, Patience, Permit, Reach};
 use crate::error::Refusal;
 use crate::identity::Caller;
 use crate::ollama::client::Client;
 use crate::ollama::known::unreachable_now;
 use crate::ollama::models::Keeper;
-use crate::ollama::pace::{Pace, Rates};
+use crate::ollama::pace::Rates;
 use crate::ollama::show;
+use crate::process::{Models, Shared};
 
-/// How often a request goes back to its place since its upstream could not be reached.
+/// How often a request goes back to its place since the local Ollama could not be reached, or since a node broke off
+/// that may have begun to work: such a request could be what breaks them.
 const TRIES: usize = 3;
 /// Slack on the predicted time to a first token before a slot counts as stuck: prompts are estimated, and a full
 /// node shares its speed.
@@ -27,118 +28,196 @@ const SLACK: f64 = 4.0;
 const SHOW_BYTES: usize = 32 << 20;
 /// A pull or a delete may take as long as a large model over a slow line.
 const ADMINISTRATION: Duration = Duration::from_secs(6 * 3600);
+/// How long a node may take to say what a model is; no GPU is needed for it.
+const SHOW_WITHIN: Duration = Duration::from_secs(30);
 
 /// What an answer needs of the gateway; owned, since a stream may outlive the call that began it.
 #[derive(Clone)]
 pub struct Means {
-    /// The queue.
-    pub queue: Arc<Queue>,
-    /// The local Ollama's models.
-    pub keeper: Arc<Keeper>,
-    /// How fast they are.
-    pub pace: Arc<Pace>,
+    /// What all runtimes share.
+    pub shared: Arc<Shared>,
     /// Upstream connections of this runtime.
     pub client: Client,
-    /// `queue.max_wait_seconds`
-    pub max_wait: Duration,
-    /// `ollama.stuck_seconds`
-    pub stuck: Duration,
 }
 
 impl Means {
     /// Waits for a place, forwards, and returns once the answer has begun. Dropping the future leaves the queue, or
-    /// closes the upstream, at once.
+    /// closes the upstream, at once. `id`: the request's.
     ///
     /// # Errors
     /// What the caller is told: overloaded, too late, or Ollama's own error in plain words.
-    pub async fn answer(self, ask: Ask, caller: Caller, body: BodyHold) -> Result<Begun, Refusal> {
+    pub async fn answer(
+        self,
+        ask: Ask,
+        caller: Caller,
+        id: String,
+        body: BodyHold,
+    ) -> Result<Begun, Refusal> {
         let _body_until_begun = body;
-        match ask.kind {
-            Kind::Generate | Kind::Embed => self.inference(&ask, &caller).await,
-            Kind::Load => {
-                self.keeper.load(&ask.model).await?;
-                self.unqueued(&ask, self.stuck).await
+        let errands = Errands { ask: &ask, caller: &caller, id: &id };
+        match (&self.shared.models, ask.kind) {
+            (_, Kind::Generate | Kind::Embed) | (Models::Elsewhere(_), Kind::Load) => {
+                self.inference(errands).await
             }
-            Kind::Show => self.show(&ask).await,
-            Kind::Unload => self.unqueued(&ask, self.stuck).await,
-            Kind::Pull | Kind::Delete => {
-                let changes = Some(Changes(self.keeper.clone()));
-                let begun = self.unqueued(&ask, ADMINISTRATION).await?;
+            (Models::Here(keeper), Kind::Load) => {
+                keeper.load(&ask.model).await?;
+                self.here(keeper, errands, self.stuck()).await
+            }
+            (Models::Here(keeper), Kind::Show) => self.show(keeper, errands).await,
+            (Models::Here(keeper), Kind::Unload) => self.here(keeper, errands, self.stuck()).await,
+            (Models::Here(keeper), Kind::Pull | Kind::Delete) => {
+                let changes = Some(Changes(keeper.clone()));
+                let begun = self.here(keeper, errands, ADMINISTRATION).await?;
                 Ok(Begun { changes, ..begun })
             }
+            (Models::Elsewhere(_), Kind::Show) => self.any_node(errands).await,
+            (Models::Elsewhere(_), Kind::Unload | Kind::Pull | Kind::Delete) => Err(not_here()),
         }
     }
 
-    async fn inference(&self, ask: &Ask, caller: &Caller) -> Result<Begun, Refusal> {
-        let mut permit = self.queue.place(self.demand(ask, caller)).await?;
-        let rates = self.pace.of(&ask.model);
-        for _ in 0..TRIES {
+    async fn inference(&self, errands: Errands<'_>) -> Result<Begun, Refusal> {
+        let ask = errands.ask;
+        let mut permit = self.shared.queue.enter(self.demand(errands))?.granted().await?;
+        let rates = self.shared.pace.of(&ask.model);
+        let mut tries = 0;
+        loop {
+            let Some(destination) = Destination::of(permit.upstream(), &self.shared) else {
+                self.shared.places.gone(permit.upstream());
+                permit = permit.hand_back().await?;
+                continue;
+            };
             let waited = permit.waited();
-            let slot = Slot::new(permit, self.keeper.clone(), rates);
-            let upstream = self.keeper.upstream();
-            match forward(&self.client, upstream, ask, Some(slot), waited, self.stuck_after(ask, rates)).await
-            {
+            let slot = Slot::new(permit, destination.clone(), rates);
+            let stuck_after = self.stuck_after(&destination, ask, rates);
+            let sent =
+                forward(&self.client, &self.shared, &destination, errands, Some(slot), waited, stuck_after);
+            let (unused, counts) = match sent.await {
                 Ok(begun) => return Ok(begun),
                 Err(Failure::Refused(refusal)) => return Err(refusal),
-                Err(Failure::Stuck) => {
-                    self.keeper.revive(&ask.model);
-                    return Err(Refusal::TooLate(
-                        "the model gave no first token in time and is being loaded again; try again"
-                            .to_owned(),
-                    ));
+                Err(Failure::Stuck) => return Err(self.revive(errands)),
+                Err(Failure::Unreached(unused)) => (unused, destination.is_local()),
+                Err(Failure::BrokeOff(unused)) => (unused, true),
+                Err(Failure::Lacks(unused, refusal)) => {
+                    if !destination.lacks(&self.shared, &ask.model) {
+                        return Err(refusal);
+                    }
+                    permit = again(unused).await?;
+                    continue;
                 }
-                Err(Failure::Unreached(unused)) => {
-                    self.keeper.broke();
-                    permit = self.again(unused).await?;
-                }
+            };
+            destination.broke(&self.shared); // or the same slot would be granted again at once
+            tries += usize::from(counts);
+            permit = again(unused).await?;
+            if tries == TRIES {
+                return Err(unreachable_now());
             }
         }
-        Err(unreachable_now())
     }
 
-    async fn again(&self, unused: Option<Permit>) -> Result<Permit, Refusal> {
-        unused.ok_or_else(unreachable_now)?.hand_back().await
+    fn revive(&self, errands: Errands<'_>) -> Refusal {
+        if let Ok(keeper) = self.shared.keeper() {
+            keeper.revive(&errands.ask.model);
+        }
+        Refusal::TooLate(
+            "the model gave no first token in time and is being loaded again; try again".to_owned(),
+        )
     }
 
-    fn demand(&self, ask: &Ask, caller: &Caller) -> Demand {
-        let rates = self.pace.of(&ask.model);
+    fn demand(&self, errands: Errands<'_>) -> Demand {
+        let Errands { ask, caller, .. } = errands;
+        let (rates, config) = (self.shared.pace.of(&ask.model), &self.shared.config.queue);
         Demand {
             model: ask.model.clone(),
             caller: caller.principal.clone(),
             priority: caller.rights.priority,
             work: rates.work(ask.prompt_tokens, rates.expected_output(ask.output_tokens)),
             bytes: ask.body.len(),
-            deadline: Instant::now() + self.max_wait,
+            // One hop, never two.
+            reach: if caller.forwarded.is_some() { Reach::Here } else { Reach::Anywhere },
+            patience: Patience {
+                wait: config.max_wait_seconds.saturating_sub(caller.waited()),
+                hold: config.hold_seconds,
+            },
         }
     }
 
-    /// Only a stream can show that it is stuck: a whole answer says nothing before its end.
-    fn stuck_after(&self, ask: &Ask, rates: Rates) -> Option<Duration> {
+    fn stuck(&self) -> Duration {
+        self.shared.config.ollama.as_ref().map_or(Duration::MAX, |ollama| ollama.stuck_seconds)
+    }
+
+    /// Only a stream can show that it is stuck: a whole answer says nothing before its end. And only here: a node sees
+    /// to its own slots.
+    fn stuck_after(&self, destination: &Destination, ask: &Ask, rates: Rates) -> Option<Duration> {
         let predicted = Duration::from_secs_f64(SLACK * rates.work(ask.prompt_tokens, 0.0));
-        ask.stream.then_some(self.stuck + predicted)
+        (ask.stream && destination.is_local()).then(|| self.stuck().saturating_add(predicted))
     }
 
     /// What a model is, without the paths of the server.
-    async fn show(&self, ask: &Ask) -> Result<Begun, Refusal> {
-        let mut begun = self.unqueued(ask, self.stuck).await?;
+    async fn show(&self, keeper: &Arc<Keeper>, errands: Errands<'_>) -> Result<Begun, Refusal> {
+        let mut begun = self.here(keeper, errands, self.stuck()).await?;
         let answer = begun.answer.body.collect(SHOW_BYTES).await.map_err(|_| broke_off(true))?;
-        let answer = show::without_paths(&answer, &ask.model).ok_or_else(|| broke_off(true))?;
+        let answer = show::without_paths(&answer, &errands.ask.model).ok_or_else(|| broke_off(true))?;
         begun.answer = begun.answer.with_body(answer);
         Ok(begun)
     }
 
     /// What needs no GPU goes straight through.
-    async fn unqueued(&self, ask: &Ask, within: Duration) -> Result<Begun, Refusal> {
-        match forward(&self.client, self.keeper.upstream(), ask, None, Duration::ZERO, Some(within)).await {
-            Ok(begun) => Ok(begun),
-            Err(Failure::Refused(refusal)) => Err(refusal),
-            Err(Failure::Unreached(_)) => {
-                self.keeper.broke();
-                Err(unreachable_now())
+    async fn here(
+        &self,
+        keeper: &Arc<Keeper>,
+        errands: Errands<'_>,
+        within: Duration,
+    ) -> Result<Begun, Refusal> {
+        let here = Destination::Here(keeper.clone());
+        self.unqueued(&here, errands, within).await.map_err(|failure| match failure {
+            Failure::Refused(refusal) | Failure::Lacks(_, refusal) => refusal,
+            Failure::Unreached(_) | Failure::BrokeOff(_) => {
+                keeper.broke();
+                unreachable_now()
             }
-            Err(Failure::Stuck) => {
-                Err(Refusal::TooLate("the model server did not answer in time".to_owned()))
+            Failure::Stuck => Refusal::TooLate("the model server did not answer in time".to_owned()),
+        })
+    }
+
+    /// The same at any node; nobody is woken for it.
+    async fn any_node(&self, errands: Errands<'_>) -> Result<Begun, Refusal> {
+        let mut tried = Vec::new();
+        while let Some(peer) = self.shared.places.any(Some(&errands.ask.model), &tried) {
+            tried.push(peer.id);
+            match self.unqueued(&Destination::Peer(peer), errands, SHOW_WITHIN).await {
+                Err(Failure::Refused(refusal)) => return Err(refusal),
+                Err(Failure::Lacks(_, refusal)) if tried.len() >= self.shared.roster.ready_nodes() => {
+                    return Err(refusal);
+                }
+                Ok(begun) => return Ok(begun),
+                Err(_) if tried.len() == TRIES => break,
+                Err(_) => {}
             }
         }
+        Err(Refusal::Overloaded {
+            what: "no node is awake to ask; a chat wakes one",
+            retry_after: Duration::from_secs(30),
+        })
     }
+
+    async fn unqueued(
+        &self,
+        destination: &Destination,
+        errands: Errands<'_>,
+        within: Duration,
+    ) -> Result<Begun, Failure> {
+        let (shared, wait) = (&self.shared, Duration::ZERO);
+        forward(&self.client, shared, destination, errands, None, wait, Some(within)).await
+    }
+}
+
+async fn again(unused: Option<Permit>) -> Result<Permit, Refusal> {
+    unused.ok_or_else(unreachable_now)?.hand_back().await
+}
+
+/// What changes the models of one Ollama has no meaning at the front of many.
+fn not_here() -> Refusal {
+    Refusal::Forbidden(
+        "the models of a fleet cannot be unloaded, pulled or deleted through its front".to_owned(),
+    )
 }

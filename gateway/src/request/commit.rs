@@ -18,6 +18,8 @@ use super::relay::{Awaited, Passage, Relay, Traits};
 use crate::body::Body;
 use crate::connection::serve::Connection;
 use crate::error::Refusal;
+use crate::identity::Caller;
+use crate::identity::Principal;
 use crate::ollama::dialect::{Api, Family};
 
 const QUEUE_WAIT: HeaderName = HeaderName::from_static("x-queue-wait-ms");
@@ -30,14 +32,22 @@ pub(super) struct Committing {
     api: Api,
     kind: Kind,
     stream: bool,
+    forwarded: bool,
     traits: Traits,
-    pass: Pass,
+    pass: Option<Pass>,
     reservation: Option<Reservation>,
 }
 
 impl Committing {
-    pub(super) fn new(ask: &Ask, pass: Pass, reservation: Option<Reservation>) -> Self {
-        Self { api: ask.api, kind: ask.kind, stream: ask.stream, traits: Traits::of(ask), pass, reservation }
+    pub(super) fn new(
+        ask: &Ask,
+        caller: &Caller,
+        pass: Option<Pass>,
+        reservation: Option<Reservation>,
+    ) -> Self {
+        let forwarded = caller.forwarded.is_some();
+        let traits = Traits::of(ask, forwarded);
+        Self { api: ask.api, kind: ask.kind, stream: ask.stream, forwarded, traits, pass, reservation }
     }
 }
 
@@ -50,12 +60,22 @@ impl Journey {
         account: &mut Account,
         connection: &Arc<Connection>,
     ) -> Result<Response<Body>, Refusal> {
-        let Committing { api, kind, stream, traits, pass, reservation } = request;
-        let begun = timeout(self.patience(stream, kind), &mut awaited).await;
+        let Committing { api, kind, stream, forwarded, traits, pass, reservation } = request;
+        let caller = account.caller.clone();
+        let begun = tokio::select! {
+            begun = timeout(self.patience(stream, forwarded, kind), &mut awaited) => begun,
+            () = self.shut_out(caller.as_ref()) => return Err(Refusal::Denied),
+        };
         let mut response = match &begun {
             Ok(Ok(begun)) => self.head_of(begun, stream, api),
-            Err(_) if stream => stream_head(api),
-            Err(_) => return Err(too_late()),
+            Err(_) if stream && !forwarded => stream_head(api),
+            Err(_) => {
+                let refusal = self.too_late();
+                if let (Refusal::StillWaking(_), Some(reservation)) = (&refusal, reservation) {
+                    reservation.settle(0); // nothing was begun
+                }
+                return Err(refusal);
+            }
             Ok(Err(refusal)) => {
                 reservation.into_iter().for_each(|reservation| reservation.settle(0)); // it cost nothing
                 return Err(refusal.clone());
@@ -67,16 +87,32 @@ impl Journey {
         let relay = match begun {
             Ok(Ok(begun)) => Relay::begun(begun, traits, passage, pace, rules),
             // Time has won: the 200 goes out, the body goes on polling that same future.
-            _ => Relay::awaiting(awaited, traits, passage, pace, rules),
+            _ => Relay::awaiting(awaited, traits, passage, pace, rules, self.shared.wake.clone()),
         };
         let clock = (!connection.h2).then(|| connection.clock.clone());
-        *response.body_mut() = Body::relay(relay.watched(&self.core.sweeper, clock));
+        *response.body_mut() = Body::relay(relay.watched(&self.core.sweeper, clock, &self.shared.denials));
         Ok(response)
     }
 
-    /// How long the head may be held back.
-    fn patience(&self, stream: bool, kind: Kind) -> Duration {
+    /// Returns when the caller is shut out while the answer is awaited.
+    async fn shut_out(&self, caller: Option<&Principal>) {
+        match caller {
+            Some(caller) => self.shared.denials.shut_out(caller).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// What a caller is told whose answer in one piece did not come in time.
+    fn too_late(&self) -> Refusal {
+        let until_ready = self.shared.wake.until_ready();
+        if until_ready.is_zero() { too_late() } else { Refusal::StillWaking(until_ready) }
+    }
+
+    /// How long the head may be held back. The first hop keeps its client alive, and puts back what is refused before
+    /// the first byte: it gets no head before there is an answer.
+    fn patience(&self, stream: bool, forwarded: bool, kind: Kind) -> Duration {
         match (stream, kind) {
+            (true, _) if forwarded => self.shared.config.limits.stream_seconds,
             (true, _) => self.shared.config.queue.keepalive_after_seconds,
             (false, Kind::Pull) => self.shared.config.limits.stream_seconds,
             (false, _) => self.shared.config.limits.answer_seconds,
@@ -91,7 +127,8 @@ impl Journey {
             headers.insert(CONTENT_TYPE, kind.unwrap_or(HeaderValue::from_static("application/json")));
         }
         headers.insert(QUEUE_WAIT, HeaderValue::from(begun.waited.as_millis() as u64));
-        if let Ok(node) = HeaderValue::from_str(&self.shared.config.fleet.node) {
+        let node = begun.by.as_ref().map_or(&self.shared.config.fleet.node, |peer| &peer.view.node);
+        if let Ok(node) = HeaderValue::from_str(node) {
             headers.insert(SERVED_BY, node);
         }
         response

@@ -5,15 +5,15 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 
-use super::inspect::Ask;
+use super::destination::{Destination, Errands, has_not_taken};
 use super::queue::Permit;
-use super::route::Route;
 use crate::error::Refusal;
-use crate::ollama::client::{Answer, Client, ClientError, Outgoing, Upstream};
+use crate::ollama::client::{Answer, Client, ClientError};
 use crate::ollama::frames::Seen;
 use crate::ollama::models::Keeper;
 use crate::ollama::pace::Rates;
-use crate::ollama::plain_words;
+use crate::peers::Peer;
+use crate::process::Shared;
 
 /// How long Ollama goes on decoding after its connection closed (0.45 s measured on v0.33).
 const DECODE_CANCEL: Duration = Duration::from_millis(500);
@@ -24,7 +24,7 @@ const ERROR_BYTES: usize = 64 << 10;
 /// Ollama has noticed: a slot given away earlier would make the next request wait inside Ollama.
 pub struct Slot {
     permit: Option<Permit>,
-    keeper: Arc<Keeper>,
+    destination: Destination,
     rates: Rates,
     since: Instant,
     answering: bool,
@@ -32,8 +32,8 @@ pub struct Slot {
 
 impl Slot {
     /// Occupies the permit's place from now on.
-    pub fn new(permit: Permit, keeper: Arc<Keeper>, rates: Rates) -> Self {
-        Self { permit: Some(permit), keeper, rates, since: Instant::now(), answering: false }
+    pub fn new(permit: Permit, destination: Destination, rates: Rates) -> Self {
+        Self { permit: Some(permit), destination, rates, since: Instant::now(), answering: false }
     }
 
     /// A token was seen: a cancel is noticed soon from now on.
@@ -51,9 +51,11 @@ impl Slot {
     }
 
     /// The answer broke: perhaps the model's engine died. Nobody is let in before that is known, or the next client
-    /// would own its load.
+    /// would own its load. Another node sees to that by itself, and where it is gone the next request notices.
     pub fn broke(&self) {
-        self.keeper.broke();
+        if let Destination::Here(keeper) = &self.destination {
+            keeper.broke();
+        }
     }
 
     /// The work in `seen`, in seconds of an idle node.
@@ -71,7 +73,12 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         if let Some(permit) = self.permit.take() {
-            permit.free_after(if self.answering { DECODE_CANCEL } else { self.rates.prefill_batch() });
+            let noticed = if self.answering || !self.destination.is_local() {
+                DECODE_CANCEL // a node frees its own slot; it need only have seen us go
+            } else {
+                self.rates.prefill_batch()
+            };
+            permit.free_after(noticed);
         }
     }
 }
@@ -82,8 +89,10 @@ pub struct Begun {
     pub answer: Answer,
     /// The slot.
     pub slot: Option<Slot>,
-    /// Time spent in the queue.
+    /// Time spent in queues, here and at the node that serves.
     pub waited: Duration,
+    /// The other node that serves; `None` where it is this one.
+    pub by: Option<Arc<Peer>>,
     /// There for what may change which models there are.
     pub changes: Option<Changes>,
 }
@@ -99,59 +108,89 @@ impl Drop for Changes {
 
 /// Why nothing has begun.
 pub enum Failure {
-    /// The upstream could not be reached or broke before an answer: the permit may go back to the queue.
+    /// The upstream could not be reached, or a node has not taken the request: the permit may go back to the queue.
     Unreached(Option<Permit>),
+    /// A node broke off before the first byte of an answer: the permit may go back, but work may have been done.
+    BrokeOff(Option<Permit>),
+    /// A node does not have the model: another may.
+    Lacks(Option<Permit>, Refusal),
     /// The caller is told this.
     Refused(Refusal),
     /// Nothing came in time while the model is in memory: its slots are stuck.
     Stuck,
 }
 
-/// Sends `ask` and waits for the head of the answer. An error of Ollama's becomes a refusal in plain words.
+/// Sends a request and waits for the head of the answer. An error answer becomes a refusal in plain words.
 ///
 /// # Errors
 /// As [`Failure`].
 pub async fn forward(
     client: &Client,
-    upstream: &Upstream,
-    ask: &Ask,
-    mut slot: Option<Slot>,
+    shared: &Shared,
+    to: &Destination,
+    errands: Errands<'_>,
+    slot: Option<Slot>,
     waited: Duration,
     stuck_after: Option<Duration>,
 ) -> Result<Begun, Failure> {
-    let route = Route::asking(ask.api).ok_or(Failure::Refused(Refusal::Bug))?;
-    let request = Outgoing { method: route.methods, path: route.path, body: Some(ask.body.clone()) };
+    let request = to.outgoing(shared, errands, waited).map_err(Failure::Refused)?;
+    let Some(upstream) = to.upstream() else { return Err(Failure::Unreached(unused(slot))) };
     let sending = client.send(upstream, &request);
     let sent = match stuck_after {
         Some(patience) => tokio::time::timeout(patience, sending).await,
         None => Ok(sending.await),
     };
-    let mut answer = match sent {
+    let answer = match sent {
         Err(_) => return Err(Failure::Stuck),
-        Ok(Err(ClientError::Connect(_))) => return Err(Failure::Unreached(slot.and_then(Slot::unused))),
-        Ok(Err(_)) => {
-            if let Some(slot) = &slot {
-                slot.broke();
-            }
-            return Err(Failure::Refused(broke_off(false)));
-        }
+        Ok(Err(ClientError::Connect(_))) => return Err(Failure::Unreached(unused(slot))),
+        Ok(Err(_)) => return Err(broken(to, slot)),
         Ok(Ok(answer)) => answer,
     };
     if answer.status != StatusCode::OK {
-        let status = answer.status;
-        let body = answer.body.collect(ERROR_BYTES).await.unwrap_or_default();
-        if let Some(slot) = slot.take() {
-            if status.is_server_error() {
-                slot.broke();
-            }
-            slot.finish(&Seen::default());
-        }
-        return Err(Failure::Refused(plain_words::refusal(status, &body)));
+        return Err(refused(to, answer, slot).await);
     }
+    let waited = waited + answer.queue_wait.unwrap_or_default();
+    let mut slot = slot;
     if let Some(slot) = &mut slot {
         slot.answering();
     }
-    Ok(Begun { answer, slot, waited, changes: None })
+    Ok(Begun { answer, slot, waited, by: to.peer().cloned(), changes: None })
+}
+
+fn unused(slot: Option<Slot>) -> Option<Permit> {
+    slot.and_then(Slot::unused)
+}
+
+/// The connection broke before an answer.
+fn broken(to: &Destination, slot: Option<Slot>) -> Failure {
+    if !to.is_local() {
+        return Failure::BrokeOff(unused(slot));
+    }
+    if let Some(slot) = &slot {
+        slot.broke();
+    }
+    Failure::Refused(broke_off(false))
+}
+
+/// The answer is an error.
+async fn refused(to: &Destination, mut answer: Answer, slot: Option<Slot>) -> Failure {
+    let status = answer.status;
+    if !to.is_local() && has_not_taken(status) {
+        return Failure::Unreached(unused(slot));
+    }
+    let body = answer.body.collect(ERROR_BYTES).await.unwrap_or_default();
+    let refusal = to.refusal(status, &body);
+    if !to.is_local() && matches!(refusal, Refusal::NoModel(_)) {
+        return Failure::Lacks(unused(slot), refusal);
+    }
+    if let Some(slot) = slot {
+        // A node that answers is well, whatever its Ollama has.
+        if status.is_server_error() && to.is_local() {
+            slot.broke();
+        }
+        slot.finish(&Seen::default());
+    }
+    Failure::Refused(refusal)
 }
 
 /// What a caller is told when the upstream breaks, before or within an answer.

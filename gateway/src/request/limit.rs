@@ -6,6 +6,7 @@
 mod bucket;
 mod table;
 mod quota;
+mod fleet_quota;
 mod bodies;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use tokio::time::Instant;
 
 pub use self::bodies::{Bodies, BodyHold};
 use self::bucket::{Bucket, Size};
+pub use self::fleet_quota::{FleetQuota, ReadyNodes};
 pub use self::quota::{InMemory, Quota, Reservation};
 use self::table::{Entry, Table};
 use crate::error::Refusal;

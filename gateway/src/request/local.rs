@@ -30,7 +30,6 @@ impl Journey {
             Action::Ready => text(StatusCode::SERVICE_UNAVAILABLE, "not ready"),
             Action::Version => json(&json!({ "version": self.version() })),
             Action::CloudStatus => json(&json!({ "cloud": { "disabled": true, "source": "gateway" } })),
-            Action::Fleet => json(&self.fleet()),
             Action::Tags => json(
                 &json!({ "models": self.tags(rights()?)?.into_iter().map(|(_, tag)| tag).collect::<Vec<_>>() }),
             ),
@@ -39,18 +38,17 @@ impl Journey {
                 json(&json!({ "object": "list", "data": self.openai_models(rights()?)? }))
             }
             Action::OpenAiModel => json(&self.openai_model(route, head, rights()?)?),
-            Action::Ask(_) => return Err(Refusal::Bug),
+            Action::Ask(_) | Action::Fleet | Action::Wake | Action::Sleep => return Err(Refusal::Bug),
         })
     }
 
     /// The version of Ollama behind us; numeric, since Open WebUI splits it into integers.
     fn version(&self) -> String {
-        let known = self.shared.keeper().map(|keeper| keeper.known());
-        known.ok().and_then(|known| known.version.clone()).unwrap_or_else(|| "0.0.0".to_owned())
+        self.shared.known().version.clone().unwrap_or_else(|| "0.0.0".to_owned())
     }
 
     fn tags(&self, rights: &Rights) -> Result<Vec<(ModelName, Value)>, Refusal> {
-        let known = self.shared.keeper()?.known();
+        let known = self.shared.known();
         if !known.reachable && known.tags.is_empty() {
             return Err(unreachable_now());
         }
@@ -59,7 +57,7 @@ impl Journey {
 
     /// What is in memory; an operator sees all of it.
     fn running(&self, rights: &Rights) -> Result<Vec<Value>, Refusal> {
-        let known = self.shared.keeper()?.known();
+        let known = self.shared.known();
         let shown = known.running.iter().filter(|(name, _)| rights.operate || rights.may_use(name));
         Ok(shown.map(|(_, entry)| entry.clone()).collect())
     }
@@ -75,20 +73,6 @@ impl Journey {
         let tags = self.tags(rights)?;
         let (name, tag) = tags.iter().find(|(tag, _)| *tag == name).ok_or_else(unknown)?;
         Ok(openai(name, tag))
-    }
-
-    /// State and expected wait, for a page that shows them.
-    fn fleet(&self) -> Value {
-        let load = self.shared.queue.load();
-        json!({
-            "fleet": self.shared.config.fleet.name,
-            "state": if self.shared.is_ready() { "awake" } else { "waking" },
-            "slots": load.slots,
-            "busy": load.busy,
-            "queued": load.queued,
-            "queued_work_seconds": load.queued_work_seconds,
-            "oldest_wait_seconds": load.oldest_wait_seconds,
-        })
     }
 }
 
@@ -111,7 +95,7 @@ fn text(status: StatusCode, text: &'static str) -> Response<Body> {
     response
 }
 
-fn json(value: &Value) -> Response<Body> {
+pub(super) fn json(value: &Value) -> Response<Body> {
     let mut response = Response::new(Body::full(value.to_string()));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));

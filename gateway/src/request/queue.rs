@@ -4,12 +4,14 @@
 //! here, where each caller gets an equal share of the work, urgent classes go first, and who leaves is gone. All
 //! deciding is in `state` and below; here are the lock, the clock and the waking.
 
+mod demand;
 mod permit;
 mod state;
 mod line;
 mod fair;
 mod floors;
 mod place;
+mod rooms;
 mod predict;
 #[cfg(test)]
 mod tests;
@@ -19,12 +21,14 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, oneshot};
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::{Notify, oneshot, watch};
+use tokio::time::{Instant, sleep_until};
 
+pub use self::demand::{Demand, Patience, Reach, UpstreamId};
 pub use self::permit::Permit;
+pub(crate) use self::place::expected_rate;
 use self::state::{Arrival, Grant, State, Ticket};
-pub use self::state::{Demand, Load, UpstreamId};
+pub use self::state::{Load, Outlook};
 use crate::config::settings;
 use crate::error::Refusal;
 use crate::identity::{Principal, Priority};
@@ -34,6 +38,8 @@ use crate::ollama::names::ModelName;
 pub struct Queue {
     inner: Mutex<Inner>,
     changed: Notify,
+    /// Since when somebody can serve: how long a waiter may wait hangs on it.
+    ready: watch::Sender<Option<Instant>>,
 }
 
 struct Inner {
@@ -48,10 +54,41 @@ type Outcome = Result<Permit, Refusal>;
 struct Seated(Grant, Option<oneshot::Sender<Outcome>>);
 
 impl Queue {
-    /// An empty queue without places.
+    /// An empty queue without places, in which requests wait as for somebody who can serve.
     pub fn new(config: &settings::Queue) -> Arc<Self> {
         let inner = Inner { state: State::new(config.clone()), seats: HashMap::new() };
-        Arc::new(Self { inner: Mutex::new(inner), changed: Notify::new() })
+        let ready = watch::Sender::new(None);
+        let queue = Arc::new(Self { inner: Mutex::new(inner), changed: Notify::new(), ready });
+        queue.set_ready(true);
+        queue
+    }
+
+    /// Somebody can serve from now on, or nobody any more: what waits is held then, for as long as its
+    /// [`Patience::hold`] says.
+    pub fn set_ready(&self, ready: bool) {
+        let since = self.with(|state, now| state.set_ready(ready, now));
+        self.ready.send_if_modified(|before| std::mem::replace(before, since) != since);
+    }
+
+    /// How long somebody has been able to serve.
+    pub fn ready_for(&self) -> Duration {
+        self.ready.borrow().map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    /// This process leaves: other nodes' slots are given before its own from now on; or it stays after all.
+    pub fn set_leaving(&self, leaving: bool) {
+        self.with(|state, _| state.set_leaving(leaving));
+    }
+
+    /// At most so many requests may be at another node at once, over all models. What runs there goes on.
+    pub fn limit(self: &Arc<Self>, upstream: UpstreamId, most: usize) {
+        let granted = self.lock().act(|state, now| state.limit(upstream, most, now));
+        self.announce(granted);
+    }
+
+    /// Requests of this process that are at another node.
+    pub fn taken(&self, upstream: UpstreamId) -> usize {
+        self.with(|state, _| state.taken(upstream))
     }
 
     /// An upstream has the model in memory and runs `slots` requests of it at once: newly, or with another number.
@@ -74,20 +111,30 @@ impl Queue {
     /// bound, with the time after which there will be room; [`Refusal::TooLate`] at the demand's deadline; or what
     /// [`Queue::fail`] says.
     pub async fn place(self: &Arc<Self>, demand: Demand) -> Result<Permit, Refusal> {
-        let (model, deadline) = (demand.model.clone(), demand.deadline);
+        self.enter(demand)?.granted().await
+    }
+
+    /// Takes a demand in, or refuses it at once: the first half of [`Queue::place`], for who must know which.
+    ///
+    /// # Errors
+    /// [`Refusal::Overloaded`], as there.
+    pub fn enter(self: &Arc<Self>, demand: Demand) -> Result<Entered, Refusal> {
+        let (model, patience, since) = (demand.model.clone(), demand.patience, Instant::now());
         let (ticket, seat) = {
             let mut inner = self.lock();
-            match inner.state.arrive(demand, Instant::now())? {
-                Arrival::Granted(grant) => return Ok(Permit::new(Arc::clone(self), grant)),
+            match inner.state.arrive(demand, since)? {
+                Arrival::Granted(grant) => {
+                    return Ok(Entered::Granted(Permit::new(Arc::clone(self), grant)));
+                }
                 Arrival::Waiting(ticket) => (ticket, inner.seat(ticket)),
             }
         };
-        let waiting = Waiting { queue: self, model: &model, ticket, seat };
-        self.check(&model);
-        waiting.until(deadline).await
+        let waiting = Waiting { queue: Arc::clone(self), model, ticket, seat, since, patience };
+        self.check(&waiting.model);
+        Ok(Entered::Waiting(waiting))
     }
 
-    /// Models that someone waits for and no upstream has in memory, the longest awaited first: to be loaded.
+    /// Models that someone waits for in vain until they are loaded, the longest awaited first.
     pub fn wanted(&self) -> Vec<ModelName> {
         self.with(|state, _| state.wanted())
     }
@@ -109,6 +156,11 @@ impl Queue {
         }
     }
 
+    /// What waits here that may be served elsewhere, by model.
+    pub fn outlook(&self) -> Vec<Outlook> {
+        self.with(|state, now| state.outlook(now))
+    }
+
     /// How full the queue is and how fast it moves, over all models.
     pub fn load(&self) -> Load {
         self.with(|state, now| state.load(now))
@@ -121,22 +173,30 @@ impl Queue {
         Duration::try_from_secs_f64(wait).unwrap_or(Duration::MAX)
     }
 
+    /// The same for whichever model that somebody uses or waits for has the longest line.
+    pub fn longest_wait(&self, caller: &Principal, priority: Priority) -> Duration {
+        let wait = self.with(|state, now| state.longest_wait(caller, priority, now));
+        Duration::try_from_secs_f64(wait).unwrap_or(Duration::MAX)
+    }
+
     fn release(self: &Arc<Self>, model: &ModelName, ticket: Ticket) {
         let granted = self.lock().act(|state, now| state.release(model, ticket, now));
         self.announce(granted);
     }
 
     /// A granted demand waits again.
-    async fn again(self: &Arc<Self>, model: &ModelName, ticket: Ticket, deadline: Instant) -> Outcome {
+    async fn again(self: &Arc<Self>, grant: &Grant) -> Outcome {
+        let Grant { model, ticket, since, patience, .. } = grant;
         let (seat, granted) = {
             let mut inner = self.lock();
-            let seat = inner.seat(ticket);
-            (seat, inner.act(|state, now| state.put_back(model, ticket, now)))
+            let seat = inner.seat(*ticket);
+            (seat, inner.act(|state, now| state.put_back(model, *ticket, now)))
         };
-        let waiting = Waiting { queue: self, model, ticket, seat };
+        let (queue, model) = (Arc::clone(self), model.clone());
+        let waiting = Waiting { queue, model, ticket: *ticket, seat, since: *since, patience: *patience };
         self.announce(granted);
-        self.check(model);
-        waiting.until(deadline).await
+        self.check(&waiting.model);
+        waiting.outcome().await
     }
 
     /// Hands out permits, outside the lock: one that nobody takes any more drops here, which takes the lock again
@@ -189,32 +249,70 @@ impl Inner {
     }
 }
 
-/// A waiter's side of the queue. It leaves when it drops; if it was granted a slot by then, the permit lies in the
-/// seat and drops with it.
-struct Waiting<'a> {
-    queue: &'a Arc<Queue>,
-    model: &'a ModelName,
-    ticket: Ticket,
-    seat: oneshot::Receiver<Outcome>,
+/// A demand that was taken in. Dropping it leaves the queue at once.
+#[must_use]
+pub enum Entered {
+    /// A slot was free.
+    Granted(Permit),
+    /// It has to wait for one.
+    Waiting(Waiting),
 }
 
-impl Waiting<'_> {
-    async fn until(mut self, deadline: Instant) -> Outcome {
-        match timeout_at(deadline, &mut self.seat).await {
-            Ok(Ok(outcome)) => outcome,
-            // The seat is only ever given up together with an outcome.
-            Ok(Err(_)) => Err(Refusal::Bug),
-            Err(_) => Err(Refusal::TooLate(
-                "no slot became free in the time this request may wait; try again later".to_owned(),
-            )),
+impl Entered {
+    /// Waits for a slot, if it has to.
+    ///
+    /// # Errors
+    /// [`Refusal::TooLate`], or what [`Queue::fail`] says.
+    pub async fn granted(self) -> Result<Permit, Refusal> {
+        match self {
+            Self::Granted(permit) => Ok(permit),
+            Self::Waiting(waiting) => waiting.outcome().await,
         }
     }
 }
 
-impl Drop for Waiting<'_> {
+/// A waiter's side of the queue. It leaves when it drops; if it was granted a slot by then, the permit lies in the
+/// seat and drops with it.
+pub struct Waiting {
+    queue: Arc<Queue>,
+    model: ModelName,
+    ticket: Ticket,
+    seat: oneshot::Receiver<Outcome>,
+    since: Instant,
+    patience: Patience,
+}
+
+impl Waiting {
+    async fn outcome(mut self) -> Outcome {
+        let mut ready = self.queue.ready.subscribe();
+        loop {
+            let since = *ready.borrow_and_update();
+            let deadline = self.patience.deadline(self.since, since);
+            tokio::select! {
+                biased;
+                // The seat is only ever given up together with an outcome.
+                outcome = &mut self.seat => return outcome.unwrap_or(Err(Refusal::Bug)),
+                () = sleep_until(deadline) => return Err(too_late(since.is_some())),
+                // The queue holds the sender, and this the queue.
+                _ = ready.changed() => {}
+            }
+        }
+    }
+}
+
+fn too_late(ready: bool) -> Refusal {
+    let text = if ready {
+        "no slot became free in the time this request may wait; try again later"
+    } else {
+        "no node became ready in the time this request may wait; try again later"
+    };
+    Refusal::TooLate(text.to_owned())
+}
+
+impl Drop for Waiting {
     fn drop(&mut self) {
         let mut inner = self.queue.lock();
-        inner.state.leave(self.model, self.ticket);
+        inner.state.leave(&self.model, self.ticket);
         inner.seats.remove(&self.ticket);
     }
 }

@@ -210,9 +210,13 @@ async fn a_slow_body_is_told_not_to_try_again() {
 }
 
 #[tokio::test]
-async fn a_process_without_a_model_server_says_so() {
-    let (_ollama, gateway) = gateway(|config| config.ollama = None).await;
-    let row = row(503, "overloaded_error", Some("overloaded"), "overloaded_error");
+async fn a_front_for_which_no_node_wakes_says_so() {
+    let (_ollama, gateway) = gateway(|config| {
+        config.ollama = None;
+        config.queue.hold_seconds = Duration::from_millis(100);
+    })
+    .await;
+    let row = row(504, "timeout_error", Some("upstream_timeout"), "timeout_error");
     for family in &FAMILIES {
         let request = gateway.client().post(gateway.url(family.path)).bearer_auth(gateway.token());
         let request = request.header("x-request-id", ID).body(body(CHAT));

@@ -9,6 +9,7 @@ use fleet::shutdown::Tasks;
 use fleet::store::{SqliteStore, Store};
 use gateway::config::{Config, settings};
 use gateway::process::Gateway;
+use gateway::trust::Peers;
 use reqwest::{Certificate, Client, RequestBuilder};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -51,9 +52,29 @@ pub struct Builder {
     config: Config,
     self_signed: bool,
     issuer: Issuer,
+    peers: Option<Arc<dyn Peers>>,
+    store: Option<Arc<dyn Store>>,
 }
 
 impl Builder {
+    /// Keeps its records in the store of others.
+    pub fn sharing(mut self, store: &Arc<dyn Store>) -> Self {
+        self.store = Some(store.clone());
+        self
+    }
+
+    /// Believes what these peers forward.
+    pub fn among(mut self, peers: Arc<dyn Peers>) -> Self {
+        self.peers = Some(peers);
+        self
+    }
+
+    /// Uses this store, not one of its own.
+    pub fn store(mut self, store: Arc<dyn Store>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
     /// Changes any setting.
     pub fn config(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(&mut self.config);
@@ -79,11 +100,17 @@ impl Builder {
         let ca = Authority::new(&dir);
         let mut config = self.config;
         config.tls = (!self.self_signed).then(|| ca.files.clone());
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&dir.path().join("fleet.db")).unwrap());
+        let own = || Arc::new(SqliteStore::open(&dir.path().join("fleet.db")).unwrap()) as Arc<dyn Store>;
+        let store = self.store.unwrap_or_else(own);
         let tasks = Tasks::new();
-        let gateway = Gateway::new(config, store.clone(), tasks.clone()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
+        config.fleet.address = Some(format!("127.0.0.1:{port}"));
+        let gateway = match self.peers {
+            Some(peers) => Gateway::among(peers, config, store.clone(), tasks.clone()),
+            None => Gateway::new(config, store.clone(), tasks.clone()),
+        };
+        let gateway = gateway.unwrap();
         let (serving, background) = (gateway.clone(), gateway.clone());
         tasks.spawn(gateway::drain::follow(gateway.shared.clone()));
         let running = vec![
@@ -149,14 +176,23 @@ impl Drop for TestGateway {
 impl TestGateway {
     /// A gateway with defaults, the chat model pinned, short times where waiting would cost the tests theirs.
     pub async fn in_front_of(ollama: &SimulatedOllama) -> Builder {
-        let issuer = Issuer::start().await.unwrap();
         let local = settings::Ollama {
             url: ollama.url(),
             parallel: 2,
             models: vec![CHAT.to_owned()],
             ..settings::Ollama::default()
         };
-        let mut config = Config { ollama: Some(local), ..Config::default() };
+        Self::with(Some(local)).await
+    }
+
+    /// A front: the same without an Ollama.
+    pub async fn front() -> Builder {
+        Self::with(None).await
+    }
+
+    async fn with(ollama: Option<settings::Ollama>) -> Builder {
+        let issuer = Issuer::start().await.unwrap();
+        let mut config = Config { ollama, ..Config::default() };
         config.issuers = vec![settings::Issuer {
             issuer: issuer.url(),
             kind: settings::IssuerKind::Oidc,
@@ -188,7 +224,7 @@ impl TestGateway {
             .collect();
         config.drain.accept_for_seconds = Duration::from_millis(200);
         config.drain.deadline_seconds = Duration::from_secs(5);
-        Builder { config, self_signed: false, issuer }
+        Builder { config, self_signed: false, issuer, peers: None, store: None }
     }
 
     /// Waits until `/readyz` says so.

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::bucket::{Bucket, Size};
 use super::table::{Entry, Table};
 use crate::error::Refusal;
-use crate::identity::Caller;
+use crate::identity::{Caller, Principal};
 
 /// Where callers' token quotas are kept.
 #[async_trait]
@@ -63,7 +63,7 @@ impl Drop for Reservation {
     }
 }
 
-/// Quotas in this process's memory: for one node. A bucket per principal holds a minute's tokens and refills
+/// Quotas in this process's memory: for one node, and while the store cannot be asked. A bucket per principal holds a minute's tokens and refills
 /// evenly; what turned out larger than estimated is a debt that later requests wait for.
 pub struct InMemory(Arc<Table<Bucket>>);
 
@@ -78,6 +78,20 @@ impl InMemory {
     pub fn sweep(&self) -> usize {
         self.0.sweep()
     }
+
+    /// Takes `tokens` out of a bucket of this size, or says how long to wait until it could.
+    pub(super) fn take(
+        &self,
+        principal: &Principal,
+        tokens: u64,
+        size: Size,
+    ) -> Result<Reservation, Duration> {
+        self.0.with(principal, |bucket, now| bucket.take(tokens as f64, size, now))?;
+        let (table, principal) = (Arc::clone(&self.0), principal.clone());
+        Ok(Reservation::new(tokens, move |difference| {
+            table.with(&principal, |bucket, now| bucket.correct(difference as f64, size, now));
+        }))
+    }
 }
 
 impl Default for InMemory {
@@ -91,16 +105,11 @@ impl Quota for InMemory {
     async fn reserve(&self, caller: &Caller, tokens: u64) -> Result<Reservation, Refusal> {
         let per_minute = caller.rights.tokens_per_minute as f64;
         let size = Size { capacity: per_minute, per_second: per_minute / 60.0 };
-        let taken = self.0.with(&caller.principal, |bucket, now| bucket.take(tokens as f64, size, now));
-        taken.map_err(too_many)?;
-        let (table, principal) = (Arc::clone(&self.0), caller.principal.clone());
-        Ok(Reservation::new(tokens, move |difference| {
-            table.with(&principal, |bucket, now| bucket.correct(difference as f64, size, now));
-        }))
+        self.take(&caller.principal, tokens, size).map_err(too_many)
     }
 }
 
-fn too_many(retry_after: Duration) -> Refusal {
+pub(super) fn too_many(retry_after: Duration) -> Refusal {
     Refusal::TooMany { what: "your tokens per minute are used up", retry_after }
 }
 

@@ -20,7 +20,8 @@ fn rights() -> Rights {
 }
 
 fn caller(name: &str, rights: Rights) -> Caller {
-    Caller { principal: Principal::of_token("https://issuer", name), rights: Arc::new(rights) }
+    let principal = Principal::of_token("https://issuer", name);
+    Caller { principal, rights: Arc::new(rights), forwarded: None }
 }
 
 /// The time a 429 names.

@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use super::demand::{Reach, UpstreamId};
 use super::state::Ticket;
 use crate::identity::Principal;
 
@@ -20,6 +21,8 @@ pub(super) struct Fair {
     clock: f64,
     flows: HashMap<Principal, Flow>,
     waiting: usize,
+    /// Of these, who can be served here only.
+    bound: usize,
 }
 
 #[derive(Default)]
@@ -34,6 +37,7 @@ struct Flow {
 struct Entry {
     ticket: Ticket,
     work: f64,
+    reach: Reach,
     /// The start it already had, when it was granted once and came back.
     start: Option<f64>,
 }
@@ -43,6 +47,7 @@ struct Entry {
 pub(super) struct Turn {
     pub ticket: Ticket,
     pub work: f64,
+    pub reach: Reach,
     /// Its start tag; [`Fair::put_back`] wants it again.
     pub start: f64,
 }
@@ -64,6 +69,17 @@ impl Fair {
         self.waiting == 0
     }
 
+    /// Does somebody wait here who may be served there?
+    pub fn waits_for(&self, upstream: UpstreamId) -> bool {
+        let others = if upstream.is_local() { 0 } else { self.bound };
+        self.waiting > others
+    }
+
+    /// Does somebody wait here who can be served by the local Ollama only?
+    pub fn has_bound(&self) -> bool {
+        self.bound > 0
+    }
+
     /// Does this caller wait here?
     pub fn has_waiting(&self, caller: &Principal) -> bool {
         self.flows.get(caller).is_some_and(|flow| !flow.waiting.is_empty())
@@ -75,28 +91,31 @@ impl Fair {
     }
 
     /// Puts a demand at the end of its caller's line.
-    pub fn push(&mut self, caller: &Principal, ticket: Ticket, work: f64) {
+    pub fn push(&mut self, caller: &Principal, ticket: Ticket, work: f64, reach: Reach) {
         let flow = self.flows.entry(caller.clone()).or_default();
-        flow.waiting.push_back(Entry { ticket, work, start: None });
-        self.waiting += 1;
+        flow.waiting.push_back(Entry { ticket, work, reach, start: None });
+        self.count(reach);
     }
 
-    /// Takes the demand with the earliest start; among equals, the oldest. Its caller is charged for it.
-    pub fn pop(&mut self) -> Option<Turn> {
+    /// Takes the demand with the earliest start of those that may be served there; among equals, the oldest. Its
+    /// caller is charged for it.
+    pub fn pop(&mut self, upstream: UpstreamId) -> Option<Turn> {
         let clock = self.clock;
         let waiting = self.flows.iter_mut().filter_map(|(_, flow)| {
-            let first = *flow.waiting.front()?;
-            Some((flow.start(clock), first, flow))
+            // A caller's own requests that are bound to this node are passed over, not waited for.
+            let at = flow.waiting.iter().position(|entry| entry.reach.covers(upstream))?;
+            let first = flow.waiting[at];
+            Some((first.start.unwrap_or_else(|| flow.tag.max(clock)), first, at, flow))
         });
-        let (start, first, flow) =
-            waiting.min_by(|(a, x, _), (b, y, _)| a.total_cmp(b).then(x.ticket.cmp(&y.ticket)))?;
-        flow.waiting.pop_front();
+        let (start, first, at, flow) =
+            waiting.min_by(|(a, x, ..), (b, y, ..)| a.total_cmp(b).then(x.ticket.cmp(&y.ticket)))?;
+        flow.waiting.remove(at);
         flow.tag = flow.tag.max(start) + first.work;
         flow.running += 1;
         self.clock = clock.max(start);
-        self.waiting -= 1;
+        self.uncount(first.reach);
         self.forget();
-        Some(Turn { ticket: first.ticket, work: first.work, start })
+        Some(Turn { ticket: first.ticket, work: first.work, reach: first.reach, start })
     }
 
     /// A granted demand comes back unserved: first in its caller's line, with the start it had, and not charged.
@@ -104,19 +123,30 @@ impl Fair {
         let flow = self.flows.entry(caller.clone()).or_default();
         flow.tag -= turn.work;
         flow.running = flow.running.saturating_sub(1);
-        let entry = Entry { ticket: turn.ticket, work: turn.work, start: Some(turn.start) };
-        flow.waiting.push_front(entry);
-        self.waiting += 1;
+        let Turn { ticket, work, reach, start } = turn;
+        flow.waiting.push_front(Entry { ticket, work, reach, start: Some(start) });
+        self.count(reach);
     }
 
     /// A waiting demand leaves.
     pub fn remove(&mut self, caller: &Principal, ticket: Ticket) {
         if let Some(flow) = self.flows.get_mut(caller) {
-            let before = flow.waiting.len();
-            flow.waiting.retain(|entry| entry.ticket != ticket);
-            self.waiting -= before - flow.waiting.len();
+            let left = flow.waiting.iter().position(|entry| entry.ticket == ticket);
+            if let Some(entry) = left.and_then(|at| flow.waiting.remove(at)) {
+                self.uncount(entry.reach);
+            }
             self.forget();
         }
+    }
+
+    fn count(&mut self, reach: Reach) {
+        self.waiting += 1;
+        self.bound += usize::from(reach == Reach::Here);
+    }
+
+    fn uncount(&mut self, reach: Reach) {
+        self.waiting -= 1;
+        self.bound -= usize::from(reach == Reach::Here);
     }
 
     /// A granted demand turned out to be `difference` work-seconds more (or less) than was charged.

@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::demand::{Demand, UpstreamId};
 use super::fair::{Fair, Turn};
 use super::floors::{CLASSES, Floors, Pick};
 use super::place::Place;
-use super::state::{Demand, Grant, Ticket, UpstreamId};
+use super::rooms::Rooms;
+use super::state::{Grant, Ticket};
 use crate::config::settings;
 
 /// One model's line.
@@ -64,7 +66,19 @@ impl Line {
         self.places.values().any(|place| place.slots() > 0)
     }
 
-    /// Could a demand run at once?
+    /// Does somebody wait in vain, as long as nobody loads the model?
+    pub fn wants(&self) -> bool {
+        let here = self.places.get(&UpstreamId::LOCAL).is_some_and(|place| place.slots() > 0);
+        !self.waiting.is_empty() && !self.has_place() || !here && self.classes.iter().any(Fair::has_bound)
+    }
+
+    /// Could this demand run at once?
+    pub fn has_slot_for(&self, demand: &Demand, rooms: &Rooms) -> bool {
+        let free = |(upstream, place): (&UpstreamId, &Place)| place.is_free() && rooms.has(*upstream);
+        self.places.iter().any(|place| free(place) && demand.reach.covers(*place.0))
+    }
+
+    /// Is a slot free?
     pub fn has_free_slot(&self) -> bool {
         self.places.values().any(Place::is_free)
     }
@@ -81,7 +95,7 @@ impl Line {
     }
 
     pub fn push(&mut self, ticket: Ticket, demand: Demand, now: Instant) {
-        self.classes[demand.priority as usize].push(&demand.caller, ticket, demand.work);
+        self.classes[demand.priority as usize].push(&demand.caller, ticket, demand.work, demand.reach);
         self.waiting.insert(ticket, Waiter { demand, since: now });
     }
 
@@ -92,19 +106,34 @@ impl Line {
         Some(waiter)
     }
 
-    /// Gives the next waiter a slot, if there is one of each. The emptiest place first, and of equals the first
-    /// upstream, which is the local one.
-    pub fn grant(&mut self, now: Instant) -> Option<Grant> {
-        let free = self.places.iter_mut().filter(|(_, place)| place.is_free());
-        let (&upstream, place) = free.min_by(|(_, a), (_, b)| a.fullness().total_cmp(&b.fullness()))?;
-        let waits = CLASSES.map(|class| !self.classes[class as usize].is_empty());
+    /// Gives the next waiter a slot, if there is one of each: here first, since a hop costs time, then at the emptiest
+    /// peer. Who is `leaving` gives its own slots last.
+    pub fn grant(&mut self, rooms: &mut Rooms, leaving: bool, now: Instant) -> Option<Grant> {
+        self.grant_at(self.emptiest(!leaving, rooms), rooms, now)
+            .or_else(|| self.grant_at(self.emptiest(leaving, rooms), rooms, now))
+    }
+
+    /// The emptiest place with a free slot, here or elsewhere; of equals the first.
+    fn emptiest(&self, here: bool, rooms: &Rooms) -> Option<UpstreamId> {
+        let free = self.places.iter().filter(|(upstream, place)| {
+            upstream.is_local() == here && place.is_free() && rooms.has(**upstream)
+        });
+        let emptiest = free.min_by(|(_, a), (_, b)| a.fullness().total_cmp(&b.fullness()));
+        emptiest.map(|(upstream, _)| *upstream)
+    }
+
+    fn grant_at(&mut self, upstream: Option<UpstreamId>, rooms: &mut Rooms, now: Instant) -> Option<Grant> {
+        let upstream = upstream?;
+        let waits = CLASSES.map(|class| self.classes[class as usize].waits_for(upstream));
         let pick = self.floors.pick(waits)?;
-        let turn = self.classes[pick.class as usize].pop()?;
+        let turn = self.classes[pick.class as usize].pop(upstream)?;
         let waiter = self.waiting.remove(&turn.ticket)?;
         self.floors.book(pick, turn.work, waits);
+        let place = self.places.get_mut(&upstream)?;
         place.take(now);
-        let Demand { model, caller, deadline, .. } = waiter.demand.clone();
-        let waited = now.saturating_duration_since(waiter.since);
+        rooms.take(upstream);
+        let Demand { model, caller, patience, .. } = waiter.demand.clone();
+        let since = waiter.since;
         let full_before = place.full_for(now);
         let running = Running {
             waiter,
@@ -118,7 +147,8 @@ impl Line {
             taught: false,
         };
         self.running.insert(turn.ticket, running);
-        Some(Grant { ticket: turn.ticket, model, upstream, caller, deadline, waited })
+        let waited = now.saturating_duration_since(since);
+        Some(Grant { ticket: turn.ticket, model, upstream, caller, since, patience, waited })
     }
 
     /// The truth about a running demand: its caller's share is corrected, and the place learns from it, once.
@@ -145,18 +175,18 @@ impl Line {
         }
     }
 
-    /// A running demand ends and frees its slot.
-    pub fn release(&mut self, ticket: Ticket, now: Instant) {
-        if let Some(running) = self.running.remove(&ticket) {
-            self.classes[running.pick.class as usize].finish(&running.waiter.demand.caller);
-            self.free(running.upstream, now);
-        }
+    /// A running demand ends and frees its slot; where that was.
+    pub fn release(&mut self, ticket: Ticket, now: Instant) -> Option<UpstreamId> {
+        let running = self.running.remove(&ticket)?;
+        self.classes[running.pick.class as usize].finish(&running.waiter.demand.caller);
+        self.free(running.upstream, now);
+        Some(running.upstream)
     }
 
-    /// A running demand frees its slot and waits again, first in its caller's line and uncharged. `false`: it does
-    /// not run.
-    pub fn put_back(&mut self, ticket: Ticket, now: Instant) -> bool {
-        let Some(running) = self.running.remove(&ticket) else { return false };
+    /// A running demand frees its slot and waits again, first in its caller's line and uncharged; where the slot was,
+    /// `None` if it does not run.
+    pub fn put_back(&mut self, ticket: Ticket, now: Instant) -> Option<UpstreamId> {
+        let running = self.running.remove(&ticket)?;
         let caller = &running.waiter.demand.caller;
         let class = running.pick.class;
         self.classes[class as usize].correct(caller, running.turn.work - running.charged);
@@ -166,7 +196,7 @@ impl Line {
         }
         self.waiting.insert(ticket, running.waiter);
         self.free(running.upstream, now);
-        true
+        Some(running.upstream)
     }
 
     fn free(&mut self, upstream: UpstreamId, now: Instant) {

@@ -7,7 +7,8 @@ use tokio::runtime::Handle;
 use tokio::time::sleep;
 
 use super::Queue;
-use super::state::{Grant, UpstreamId};
+use super::demand::UpstreamId;
+use super::state::Grant;
 use crate::error::Refusal;
 
 /// One slot at one place. Dropping it frees the slot, and the next in line gets it at once.
@@ -63,8 +64,8 @@ impl Permit {
     /// As [`Queue::place`], except that no bound refuses what was admitted once.
     pub async fn hand_back(mut self) -> Result<Self, Refusal> {
         self.spent = true;
-        let (queue, Grant { model, ticket, deadline, .. }) = (Arc::clone(&self.queue), &self.grant);
-        queue.again(model, *ticket, *deadline).await
+        let queue = Arc::clone(&self.queue);
+        queue.again(&self.grant).await
     }
 }
 

@@ -144,6 +144,6 @@ impl Rate {
 }
 
 /// Work-seconds a second that a place of `slots` is expected to do with all of them busy.
-pub(super) fn expected_rate(slots: usize) -> f64 {
+pub(crate) fn expected_rate(slots: usize) -> f64 {
     slots as f64 * Rate::new(slots, 1.0).expected
 }

@@ -4,6 +4,7 @@
 
 use tokio::time::Instant;
 
+use super::demand::UpstreamId;
 use super::floors::CLASSES;
 use super::line::Line;
 use super::place::expected_rate;
@@ -53,10 +54,15 @@ impl Line {
 
     /// Seconds until somebody (or this caller) stops waiting here: is granted a slot or, where the model has no
     /// place yet, gives up at the latest. `None` if nobody of them waits.
-    pub fn first_departure(&self, of: Option<&Principal>, now: Instant) -> Option<f64> {
+    pub fn first_departure(
+        &self,
+        of: Option<&Principal>,
+        ready: Option<Instant>,
+        now: Instant,
+    ) -> Option<f64> {
         let those =
             self.waiting.values().filter(|waiter| of.is_none_or(|name| waiter.demand.caller == *name));
-        let deadline = those.map(|waiter| waiter.demand.deadline).min()?;
+        let deadline = those.map(|waiter| waiter.demand.patience.deadline(waiter.since, ready)).min()?;
         let given_up = deadline.saturating_duration_since(now).as_secs_f64();
         if !self.has_place() {
             return Some(given_up);
@@ -72,12 +78,34 @@ impl Line {
         Some(granted.map_or(given_up, |granted| granted.min(given_up)))
     }
 
+    /// Work that waits, in seconds of an idle node.
+    pub fn work(&self) -> f64 {
+        self.waiting.values().map(|waiter| waiter.demand.work).sum()
+    }
+
+    /// Seconds until the last of what waits begins.
+    pub fn last_wait(&self, now: Instant) -> f64 {
+        self.first_free(now).unwrap_or(0.0) + self.work() / self.rate()
+    }
+
+    /// The same if only the local Ollama served; `None` where that does not have the model.
+    pub fn last_wait_here(&self, now: Instant) -> Option<f64> {
+        let here = self.places.get(&UpstreamId::LOCAL).filter(|place| place.slots() > 0)?;
+        let first = self.first_free_of(|upstream| upstream.is_local(), now);
+        Some(first.unwrap_or(0.0) + self.work() / here.rate())
+    }
+
     /// Seconds until the first slot becomes free; `None` while nothing runs.
     pub fn first_free(&self, now: Instant) -> Option<f64> {
-        let remaining = self.running.values().filter_map(|running| {
-            let place = self.places.get(&running.upstream()).filter(|place| place.slots() > 0)?;
-            Some(running.remaining(place.speed(), now))
-        });
+        self.first_free_of(|_| true, now)
+    }
+
+    fn first_free_of(&self, those: impl Fn(UpstreamId) -> bool, now: Instant) -> Option<f64> {
+        let remaining =
+            self.running.values().filter(|running| those(running.upstream())).filter_map(|running| {
+                let place = self.places.get(&running.upstream()).filter(|place| place.slots() > 0)?;
+                Some(running.remaining(place.speed(), now))
+            });
         remaining.min_by(f64::total_cmp)
     }
 

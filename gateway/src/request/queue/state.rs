@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::demand::{Demand, Patience, Reach, UpstreamId};
 use super::line::{Line, Waiter};
+use super::rooms::Rooms;
 use crate::config::settings;
 use crate::error::Refusal;
 use crate::identity::{Principal, Priority};
@@ -15,27 +17,6 @@ use crate::ollama::names::ModelName;
 /// Least and most work-seconds a demand counts for: nobody is free of charge, and no estimate breaks the sums.
 const LEAST_WORK: f64 = 0.001;
 const MOST_WORK: f64 = 86_400.0;
-
-/// Something that serves models: the local Ollama, a peer, a node. The local one has the lowest number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct UpstreamId(pub u32);
-
-/// A request that wants a slot.
-#[derive(Debug, Clone)]
-pub struct Demand {
-    /// The model it wants.
-    pub model: ModelName,
-    /// Who is charged.
-    pub caller: Principal,
-    /// The class it waits in.
-    pub priority: Priority,
-    /// Its estimated cost, in seconds of an idle node.
-    pub work: f64,
-    /// The size of its body, for reports; [`crate::request::limit::Bodies`] bounds the sum.
-    pub bytes: usize,
-    /// When waiting has no more sense.
-    pub deadline: Instant,
-}
 
 /// The name of a demand in the queue, in the order of arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -48,7 +29,9 @@ pub(super) struct Grant {
     pub model: ModelName,
     pub upstream: UpstreamId,
     pub caller: Principal,
-    pub deadline: Instant,
+    /// When it arrived.
+    pub since: Instant,
+    pub patience: Patience,
     pub waited: Duration,
 }
 
@@ -62,10 +45,12 @@ pub(super) enum Arrival {
 /// How full the queue is and how fast it moves, over all models.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Load {
-    /// Slots offered.
+    /// Slots of the local Ollama.
     pub slots: usize,
-    /// Slots taken, those of withdrawn places included.
+    /// Requests that are being served, those of withdrawn places and those at other nodes included.
     pub busy: usize,
+    /// Of these, at other nodes.
+    pub away: usize,
     /// Requests waiting.
     pub queued: usize,
     /// Their bodies, in bytes.
@@ -80,10 +65,28 @@ pub struct Load {
     pub work_per_second: f64,
 }
 
+/// What waits for one model, as far as it may go elsewhere.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outlook {
+    /// The model.
+    pub model: ModelName,
+    /// All that waits for it, in seconds of an idle node.
+    pub work: f64,
+    /// Seconds until the last of it begins, at all its places; without a place, from the moment that it has one.
+    pub wait: f64,
+    /// The same at the local Ollama alone; `None` where that has it not in memory.
+    pub wait_here: Option<f64>,
+}
+
 /// The whole queue.
 pub(super) struct State {
     config: settings::Queue,
     lines: HashMap<ModelName, Line>,
+    rooms: Rooms,
+    /// Since when somebody can serve, here or elsewhere.
+    ready: Option<Instant>,
+    /// Does this process give its own slots last?
+    leaving: bool,
     /// Demands waiting, by caller: no zeros, so as large as the callers who wait.
     waiting: HashMap<Principal, usize>,
     next: u64,
@@ -91,13 +94,43 @@ pub(super) struct State {
 
 impl State {
     pub fn new(config: settings::Queue) -> Self {
-        Self { config, lines: HashMap::new(), waiting: HashMap::new(), next: 0 }
+        Self {
+            config,
+            lines: HashMap::new(),
+            rooms: Rooms::default(),
+            ready: None,
+            leaving: false,
+            waiting: HashMap::new(),
+            next: 0,
+        }
+    }
+
+    /// Somebody can serve from now on, or nobody any more; since when somebody can.
+    pub fn set_ready(&mut self, ready: bool, now: Instant) -> Option<Instant> {
+        self.ready = ready.then(|| self.ready.unwrap_or(now));
+        self.ready
+    }
+
+    /// Gives slots of other nodes before those here from now on, or after them.
+    pub fn set_leaving(&mut self, leaving: bool) {
+        self.leaving = leaving;
+    }
+
+    /// At most so many requests may be at another node at once, whatever their models; `usize::MAX`: no bound.
+    pub fn limit(&mut self, upstream: UpstreamId, most: usize, now: Instant) -> Vec<Grant> {
+        self.rooms.limit(upstream, most);
+        std::iter::from_fn(|| self.grant_at(upstream, now)).collect()
+    }
+
+    /// Requests of this process that are at another node.
+    pub fn taken(&self, upstream: UpstreamId) -> usize {
+        self.rooms.taken(upstream)
     }
 
     /// A demand arrives: granted at once where a slot is free, refused where it would wait beyond the bounds.
     pub fn arrive(&mut self, mut demand: Demand, now: Instant) -> Result<Arrival, Refusal> {
         demand.work = bounded(demand.work);
-        let free = self.lines.get(&demand.model).is_some_and(Line::has_free_slot);
+        let free = self.lines.get(&demand.model).is_some_and(|line| line.has_slot_for(&demand, &self.rooms));
         if !free {
             self.admit(&demand, now)?;
         }
@@ -147,8 +180,9 @@ impl State {
 
     /// A running demand frees its slot; the next in line gets it.
     pub fn release(&mut self, model: &ModelName, ticket: Ticket, now: Instant) -> Option<Grant> {
-        self.lines.get_mut(model)?.release(ticket, now);
-        let granted = self.grant(model, now);
+        let upstream = self.lines.get_mut(model)?.release(ticket, now)?;
+        self.rooms.free(upstream);
+        let granted = self.grant(model, now).or_else(|| self.grant_at(upstream, now));
         self.tidy(model);
         granted
     }
@@ -156,11 +190,11 @@ impl State {
     /// A running demand frees its slot and takes its old place in the line, bounds or not: it was admitted once.
     pub fn put_back(&mut self, model: &ModelName, ticket: Ticket, now: Instant) -> Option<Grant> {
         let line = self.lines.get_mut(model)?;
-        if line.put_back(ticket, now) {
-            let caller = line.waiting[&ticket].demand.caller.clone();
-            *self.waiting.entry(caller).or_default() += 1;
-        }
-        self.grant(model, now)
+        let Some(upstream) = line.put_back(ticket, now) else { return self.grant(model, now) };
+        let caller = line.waiting[&ticket].demand.caller.clone();
+        *self.waiting.entry(caller).or_default() += 1;
+        self.rooms.free(upstream);
+        self.grant(model, now).or_else(|| self.grant_at(upstream, now))
     }
 
     /// Everyone who waits for a model leaves; who they are.
@@ -171,9 +205,10 @@ impl State {
         tickets
     }
 
-    /// Models that someone waits for and that have no place, the longest awaited first.
+    /// Models that someone waits for in vain, the longest awaited first: they have no place, or none here and somebody
+    /// may go nowhere else.
     pub fn wanted(&self) -> Vec<ModelName> {
-        let placeless = self.lines.iter().filter(|(_, line)| !line.has_place());
+        let placeless = self.lines.iter().filter(|(_, line)| line.wants());
         let mut wanted: Vec<_> =
             placeless.filter_map(|(model, line)| Some((line.waiting.keys().min()?, model))).collect();
         wanted.sort();
@@ -182,7 +217,7 @@ impl State {
 
     /// Does someone wait for the model in vain, as long as nobody loads it?
     pub fn wants(&self, model: &ModelName) -> bool {
-        self.lines.get(model).is_some_and(|line| !line.has_place() && !line.waiting.is_empty())
+        self.lines.get(model).is_some_and(Line::wants)
     }
 
     /// How long a demand would wait that arrived now.
@@ -196,11 +231,35 @@ impl State {
         self.lines.get(model).map_or(0.0, |line| line.wait(caller, priority, None, now))
     }
 
+    /// The longest of these waits over all models.
+    pub fn longest_wait(&self, caller: &Principal, priority: Priority, now: Instant) -> f64 {
+        let waits = self.lines.values().map(|line| line.wait(caller, priority, None, now));
+        waits.fold(0.0, f64::max)
+    }
+
+    /// Every model for which something waits that may be served elsewhere.
+    pub fn outlook(&self, now: Instant) -> Vec<Outlook> {
+        let movable = |line: &Line| line.waiting.values().any(|w| w.demand.reach == Reach::Anywhere);
+        let lines = self.lines.iter().filter(|(_, line)| movable(line));
+        lines
+            .map(|(model, line)| Outlook {
+                model: model.clone(),
+                work: line.work(),
+                wait: line.last_wait(now),
+                wait_here: line.last_wait_here(now),
+            })
+            .collect()
+    }
+
     pub fn load(&self, now: Instant) -> Load {
         let mut load = Load::default();
         for line in self.lines.values() {
-            for place in line.places.values() {
-                load.slots += place.slots();
+            for (upstream, place) in &line.places {
+                if upstream.is_local() {
+                    load.slots += place.slots();
+                } else {
+                    load.away += place.busy();
+                }
                 load.busy += place.busy();
                 load.work_per_second += place.rate();
             }
@@ -246,14 +305,27 @@ impl State {
 
     /// Seconds until somebody (or this caller) stops waiting.
     fn first_departure(&self, of: Option<&Principal>, now: Instant) -> f64 {
-        let departures = self.lines.values().filter_map(|line| line.first_departure(of, now));
+        let departures = self.lines.values().filter_map(|line| line.first_departure(of, self.ready, now));
         departures.min_by(f64::total_cmp).unwrap_or(0.0)
     }
 
     fn grant(&mut self, model: &ModelName, now: Instant) -> Option<Grant> {
-        let grant = self.lines.get_mut(model)?.grant(now)?;
+        let grant = self.lines.get_mut(model)?.grant(&mut self.rooms, self.leaving, now)?;
         self.uncount(&grant.caller);
         Some(grant)
+    }
+
+    /// Another node has room for one more, of whatever model it serves: the longest awaited one takes it.
+    fn grant_at(&mut self, upstream: UpstreamId, now: Instant) -> Option<Grant> {
+        if upstream.is_local() || !self.rooms.has(upstream) {
+            return None;
+        }
+        let there = |line: &Line| line.places.get(&upstream).is_some_and(|place| place.is_free());
+        let waiting = self.lines.iter().filter(|(_, line)| there(line));
+        let mut models: Vec<_> =
+            waiting.filter_map(|(model, line)| Some((*line.waiting.keys().min()?, model.clone()))).collect();
+        models.sort();
+        models.into_iter().find_map(|(_, model)| self.grant(&model, now))
     }
 
     fn uncount(&mut self, caller: &Principal) {

@@ -7,6 +7,7 @@ mod classes;
 mod bounds;
 mod waiting;
 mod forecast;
+mod reach;
 
 use std::collections::HashMap;
 
@@ -23,6 +24,11 @@ pub(super) fn caller(name: &str) -> Principal {
     Principal::of_key(name)
 }
 
+/// So many seconds, whether somebody can serve or not.
+pub(super) fn patience(seconds: u64) -> Patience {
+    Patience { wait: Duration::from_secs(seconds), hold: Duration::from_secs(seconds) }
+}
+
 /// A demand for the model `m` with a far deadline.
 pub(super) fn demand(name: &str, work: f64) -> Demand {
     Demand {
@@ -31,7 +37,8 @@ pub(super) fn demand(name: &str, work: f64) -> Demand {
         priority: Priority::Normal,
         work,
         bytes: 100,
-        deadline: Instant::now() + Duration::from_secs(86_400),
+        reach: Reach::Anywhere,
+        patience: patience(86_400),
     }
 }
 

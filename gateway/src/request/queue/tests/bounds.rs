@@ -92,8 +92,7 @@ fn nobody_is_refused_while_a_slot_is_free() {
 #[test]
 fn a_model_without_a_place_names_the_deadline_of_who_waits() {
     let (mut state, now) = (State::new(settings::Queue { capacity: 2, ..config() }), Instant::now());
-    let deadline = now + Duration::from_secs(42);
-    state.arrive(Demand { deadline, ..demand("a", 1.0) }, now).unwrap();
+    state.arrive(Demand { patience: patience(42), ..demand("a", 1.0) }, now).unwrap();
     let refused = state.arrive(demand("a", 1.0), now).unwrap_err();
     assert!(matches!(refused, Refusal::Overloaded { retry_after, .. } if retry_after.as_secs() == 42));
 }

@@ -143,12 +143,12 @@ fn flows_are_forgotten() {
         sim.ask(demand("a", 1.0)).unwrap();
     }
     let tickets: Vec<Ticket> = sim.asked.keys().copied().collect();
-    fair.push(&a, tickets[0], 1.0);
-    fair.push(&b, tickets[1], 1.0);
+    fair.push(&a, tickets[0], 1.0, Reach::Anywhere);
+    fair.push(&b, tickets[1], 1.0, Reach::Anywhere);
     assert_eq!(fair.flows(), 2);
     fair.remove(&a, tickets[0]);
     assert_eq!(fair.flows(), 1, "who leaves without having run is forgotten at once");
-    let turn = fair.pop().unwrap();
+    let turn = fair.pop(HERE).unwrap();
     assert_eq!(turn.ticket, tickets[1]);
     assert_eq!(fair.flows(), 1, "who runs is known");
     fair.finish(&b);

@@ -11,10 +11,6 @@ fn queue(slots: usize) -> Arc<Queue> {
     queue
 }
 
-fn far() -> Instant {
-    Instant::now() + Duration::from_secs(3600)
-}
-
 /// Starts to wait, and lets the waiting begin.
 async fn start(queue: &Arc<Queue>, demand: Demand) -> JoinHandle<Outcome> {
     let queue = Arc::clone(queue);
@@ -29,7 +25,7 @@ async fn granted(waiter: JoinHandle<Outcome>) -> Permit {
 }
 
 fn ask(name: &str) -> Demand {
-    Demand { deadline: far(), ..demand(name, 1.0) }
+    Demand { patience: patience(3600), ..demand(name, 1.0) }
 }
 
 #[tokio::test(start_paused = true)]
@@ -78,7 +74,7 @@ async fn a_deadline_ends_the_wait_and_frees_the_place() {
     let queue = queue(1);
     let _first = queue.place(ask("a")).await.unwrap();
     let start = Instant::now();
-    let demand = Demand { deadline: start + Duration::from_secs(5), ..ask("b") };
+    let demand = Demand { patience: patience(5), ..ask("b") };
     let refused = queue.place(demand).await.unwrap_err();
     assert!(matches!(refused, Refusal::TooLate(_)));
     assert_eq!((start.elapsed().as_secs(), queue.load().queued), (5, 0));
@@ -193,15 +189,16 @@ async fn one_caller_is_served_in_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_emptiest_place_is_granted() {
-    let queue = queue(2);
-    queue.offer(UpstreamId(1), &model("m"), 4);
+async fn the_local_place_is_granted_first_and_then_the_emptiest() {
+    let queue = queue(1);
+    queue.offer(UpstreamId(1), &model("m"), 2);
+    queue.offer(UpstreamId(2), &model("m"), 4);
     let mut permits = Vec::new();
-    for _ in 0..6 {
+    for _ in 0..7 {
         permits.push(queue.place(ask("a")).await.unwrap());
     }
     let order: Vec<u32> = permits.iter().map(|permit| permit.upstream().0).collect();
-    assert_eq!(order, [0, 1, 1, 0, 1, 1]);
+    assert_eq!(order, [0, 1, 2, 2, 1, 2, 2], "here first, a hop costs time");
 }
 
 #[tokio::test(start_paused = true)]
