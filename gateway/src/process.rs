@@ -110,8 +110,7 @@ impl Shared {
 
     /// May requests be sent here?
     pub fn is_ready(&self) -> bool {
-        self.drain.phase() == Phase::Serving
-            && self.keeper().ok().is_none_or(|keeper| keeper.is_ready())
+        self.drain.phase() == Phase::Serving && self.keeper().ok().is_none_or(|keeper| keeper.is_ready())
     }
 
     /// What the metrics show as it is now.

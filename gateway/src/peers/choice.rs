@@ -74,7 +74,8 @@ impl Candidate {
 
     /// Predicted seconds until a request that is sent there begins.
     fn wait(&self, model: &ModelName) -> f64 {
-        let queue = if self.busy < self.slots() { 0.0 } else { self.queued_work / expected_rate(self.slots()) };
+        let queue =
+            if self.busy < self.slots() { 0.0 } else { self.queued_work / expected_rate(self.slots()) };
         if self.has(model) { queue } else { queue + LOAD }
     }
 }
@@ -95,10 +96,9 @@ pub(super) fn of_front(candidates: &[Candidate], waiting: &[Outlook], before: &O
         }
         let others = candidates.iter().filter(|c| !c.has(&line.model) && c.may_serve(&line.model));
         // Whoever was chosen is loading it by now.
-        let chosen =
-            |c: &Candidate| before.get(&line.model).is_some_and(|places| places.contains_key(&c.id));
-        let freest = others
-            .min_by(|a, b| chosen(b).cmp(&chosen(a)).then(a.fullness().total_cmp(&b.fullness())));
+        let chosen = |c: &Candidate| before.get(&line.model).is_some_and(|places| places.contains_key(&c.id));
+        let freest =
+            others.min_by(|a, b| chosen(b).cmp(&chosen(a)).then(a.fullness().total_cmp(&b.fullness())));
         if let Some(candidate) = freest {
             places.insert(candidate.id, candidate.room_of_front());
         }
@@ -119,8 +119,7 @@ pub(super) fn of_node(
     for line in waiting {
         let here = line.wait_here.unwrap_or_else(|| LOAD + line.work / expected_rate(ASSUMED_SLOTS));
         let worth = |c: &&Candidate| leaving || here > LEAST_GAIN + MARGIN * c.wait(&line.model);
-        let better: Vec<_> =
-            candidates.iter().filter(|c| c.may_serve(&line.model)).filter(worth).collect();
+        let better: Vec<_> = candidates.iter().filter(|c| c.may_serve(&line.model)).filter(worth).collect();
         let (have, others): (Vec<_>, Vec<_>) = better.into_iter().partition(|c| c.has(&line.model));
         // One at most is made to load it.
         let loading = others.into_iter().min_by(|a, b| a.fullness().total_cmp(&b.fullness()));

@@ -26,9 +26,9 @@ use tokio::time::{Instant, sleep_until};
 
 pub use self::demand::{Demand, Patience, Reach, UpstreamId};
 pub use self::permit::Permit;
-pub use self::state::{Load, Outlook};
 pub(crate) use self::place::expected_rate;
 use self::state::{Arrival, Grant, State, Ticket};
+pub use self::state::{Load, Outlook};
 use crate::config::settings;
 use crate::error::Refusal;
 use crate::identity::{Principal, Priority};

@@ -77,6 +77,11 @@ pub async fn meets(gateway: &TestGateway, nodes: &[&TestGateway]) {
     .await;
 }
 
+/// Questions that have reached this Ollama; a gateway's own loads ask nothing.
+pub fn asked(ollama: &SimulatedOllama) -> usize {
+    ollama.inferences().iter().filter(|seen| !seen.json()["messages"].is_null()).count()
+}
+
 /// The node that served.
 pub fn served_by(answer: &Response) -> &str {
     answer.headers()["x-served-by"].to_str().unwrap()

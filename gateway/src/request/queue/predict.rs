@@ -101,10 +101,11 @@ impl Line {
     }
 
     fn first_free_of(&self, those: impl Fn(UpstreamId) -> bool, now: Instant) -> Option<f64> {
-        let remaining = self.running.values().filter(|running| those(running.upstream())).filter_map(|running| {
-            let place = self.places.get(&running.upstream()).filter(|place| place.slots() > 0)?;
-            Some(running.remaining(place.speed(), now))
-        });
+        let remaining =
+            self.running.values().filter(|running| those(running.upstream())).filter_map(|running| {
+                let place = self.places.get(&running.upstream()).filter(|place| place.slots() > 0)?;
+                Some(running.remaining(place.speed(), now))
+            });
         remaining.min_by(f64::total_cmp)
     }
 
