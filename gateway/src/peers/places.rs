@@ -115,7 +115,7 @@ impl Places {
     }
 
     /// Chooses, and tells the queue what has changed.
-    fn offer(&self, leaving: bool) {
+    pub(super) fn offer(&self, leaving: bool) {
         let mut state = self.state();
         let (peers, now) = (self.roster.peers(), Instant::now());
         if self.front {
