@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use demo::{keep, node, up};
+use demo::{keep, load, machine, node, up};
 use tokio::runtime::Runtime;
 
 /// Runs the whole product on this machine, without an AWS account: an issuer that signs people in, an Ollama (your
@@ -29,6 +29,11 @@ pub struct Command {
 enum What {
     /// Start everything and stay (the default).
     Up(up::Options),
+    /// Send a running demo the requests of a trace, and say how it went.
+    Load(load::Options),
+    /// One machine of the fleet, as the scaler starts it.
+    #[command(hide = true)]
+    Machine(machine::Options),
     /// A simulated Ollama; ends when its standard input does.
     #[command(hide = true)]
     Ollama(OllamaOptions),
@@ -59,6 +64,8 @@ impl Command {
     pub fn run(self) -> ExitCode {
         let done = match self.what.unwrap_or(What::Up(self.up)) {
             What::Up(options) => blocking(up::up(options)),
+            What::Load(options) => blocking(load::load(options)),
+            What::Machine(options) => blocking(machine::machine(options)),
             What::Ollama(options) => blocking(node::serve(options.listen)),
             What::Keep(options) => blocking(keep::keep(&options.program, Duration::from_secs(options.grace))),
         };

@@ -1,15 +1,21 @@
 //! A whole fleet on one machine, and the stand-ins that tests share.
 //!
 //! - [`up`]: `demo up`: an issuer, an Ollama and a gateway, started, described, watched and stopped
+//! - [`machine`]: one machine of a fleet: a gateway and its Ollama
+//! - [`load`]: `demo load`: a trace's requests, sent to it
 //! - [`node`]: the simulated Ollama as a process of its own
 //! - [`keep`]: a keeper that ends one program with its parent
 //! - [`ollama`]: a simulated Ollama, held to recordings of a real one
 //! - [`issuer`]: a small OIDC issuer
+//! - [`aws`]: a fake Auto Scaling group behind a fake load balancer's rule
 //! - `tasks`: tasks that end with their owner
 
 pub mod up;
+pub mod machine;
+pub mod load;
 pub mod node;
 pub mod keep;
 pub mod ollama;
 pub mod issuer;
+pub mod aws;
 mod tasks;

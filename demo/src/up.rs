@@ -1,25 +1,29 @@
-//! `demo up`: starts an issuer, an Ollama and a gateway, says how to reach them, and takes them along when it ends.
+//! `demo up`: starts an issuer, an Ollama and a gateway, says how to reach them, and takes them along when it ends. With
+//! `--fleet`, which is not for use yet, a front and a scaler instead, whose machines have a gateway and an Ollama each.
 //!
 //! In order: `place` (the folder and what is in it), `certificates`, `upstream` (a real Ollama or the simulated one),
-//! `config` (the gateway's), `child` (processes that never outlive us), `details` (what is printed and written),
-//! `status` (the line in the terminal).
+//! `config` (of gateways and scaler), `child` (processes that never outlive us), `fleet`, `details` (what is printed
+//! and written), `table` and `status` (the live view of a fleet, and of one gateway).
 
-mod place;
+pub(crate) mod place;
 mod certificates;
-mod upstream;
+pub(crate) mod upstream;
 mod config;
-mod child;
+pub(crate) mod child;
+mod fleet;
 mod details;
+mod table;
 mod status;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
 
 use self::child::Child;
-use self::details::Details;
+use self::details::{Details, Reach};
+pub(crate) use self::fleet::{LIFELINE, NODE_CONFIG};
 use self::place::Place;
 use crate::issuer::{Issuer, User};
 use crate::keep::signalled;
@@ -27,8 +31,8 @@ use crate::keep::signalled;
 /// A gateway that is not ready after this long never will be: a real Ollama may need minutes for its first load.
 const READY: Duration = Duration::from_secs(180);
 
-/// Seconds the gateway gets to end its streams; its configuration says the same.
-const DRAIN: u64 = 10;
+/// Seconds a gateway gets to end its streams; its configuration says the same.
+pub(crate) const DRAIN: u64 = 10;
 
 /// The name and password to sign in with on the page.
 const PERSON: (&str, &str) = ("demo", "demo");
@@ -39,7 +43,22 @@ pub struct Options {
     /// The gateway's port on 127.0.0.1; 0 picks a free one.
     #[arg(long, default_value_t = 0)]
     port: u16,
-    /// The gateway program; by default the one beside this program.
+    /// A front, and machines that a scaler starts and ends. Not for use yet: the scaler cannot run a group of processes.
+    #[arg(long, hide = true)]
+    fleet: bool,
+    /// At least so many machines, always.
+    #[arg(long, hide = true, default_value_t = 0)]
+    min: u32,
+    /// At most so many machines.
+    #[arg(long, hide = true, default_value_t = 4)]
+    max: u32,
+    /// How long a machine takes until its programs start.
+    #[arg(long, hide = true, value_name = "SECONDS", default_value_t = 5.0)]
+    boot_seconds: f64,
+    /// How long the last machine stays without a request.
+    #[arg(long, hide = true, value_name = "MINUTES", default_value_t = 0.5)]
+    idle_minutes: f64,
+    /// The gateway program; by default the one beside this program. The scaler is looked for beside it.
     #[arg(long, value_name = "FILE")]
     gateway: Option<PathBuf>,
     /// Where certificates, configuration, logs and demo.json go.
@@ -73,13 +92,24 @@ pub async fn up(options: Options) -> anyhow::Result<()> {
 async fn run(options: &Options, children: &mut Vec<Child>) -> anyhow::Result<()> {
     let place = Place::prepare(&options.directory)?;
     certificates::write(&place)?;
+    if !options.fleet {
+        return single(&place, options, children).await;
+    }
+    if !fleet::fits(&place.file("")) {
+        bail!("the folder's path is too long for a socket in it; name a shorter one by --directory");
+    }
+    fleet::run(&place, options, children).await
+}
+
+/// One gateway, one Ollama.
+async fn single(place: &Place, options: &Options, children: &mut Vec<Child>) -> anyhow::Result<()> {
     let issuer = issuer(&options.origin).await?;
-    let upstream = upstream::find(&place, options.simulated, children).await?;
-    let ports = config::write(&place, &issuer, &upstream, options)?;
-    children.push(gateway(&place, options).await?);
-    let details = Details::new(&place, &issuer, &upstream, ports, options, children)?;
+    let upstream = upstream::find(place, options.simulated, children).await?;
+    let ports = config::write(place, &issuer, &upstream, options)?;
+    children.push(gateway(place, options).await?);
+    let details = Details::new(place, &issuer, &Reach { models: &upstream, ports }, options, children)?;
     ready(&details, children).await?;
-    details.write(&place)?;
+    details.write(place)?;
     details.print()?;
     status::watch(&ports.metrics(), children).await
 }
@@ -96,18 +126,24 @@ async fn issuer(origin: &str) -> anyhow::Result<Issuer> {
 }
 
 async fn gateway(place: &Place, options: &Options) -> anyhow::Result<Child> {
-    let program = match &options.gateway {
-        Some(program) => program.clone(),
+    let program = gateway_program(options.gateway.as_deref())?;
+    let arguments = ["--config".into(), place.file("gateway.toml").into_os_string()];
+    Child::kept("gateway", &program, &arguments, &[], place, DRAIN).await
+}
+
+/// The gateway program: the one named, else the one beside this program.
+pub(crate) fn gateway_program(named: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let program = match named {
+        Some(program) => program.to_owned(),
         None => std::env::current_exe().context("finding this program's folder")?.with_file_name("gateway"),
     };
     if !program.is_file() {
         bail!(
-            "{} is missing; build it with `cargo build -p gateway`, or name one by --gateway",
+            "{} is missing; build it with `cargo build -p gateway -p scaler`, or name one by --gateway",
             program.display()
         );
     }
-    let arguments = ["--config".into(), place.file("gateway.toml").into_os_string()];
-    Child::kept("gateway", &program, &arguments, &[], place, DRAIN).await
+    Ok(program)
 }
 
 /// Waits until the gateway says it is ready.

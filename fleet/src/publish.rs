@@ -1,9 +1,15 @@
 //! What a fleet says of itself to whoever watches it: named numbers, every ten seconds, zeros included, since silence
 //! is how scaling from zero breaks.
 
+#[cfg(feature = "cloudwatch")]
+mod cloudwatch;
+
 use std::fmt;
 
 use async_trait::async_trait;
+
+#[cfg(feature = "cloudwatch")]
+pub use cloudwatch::CloudWatch;
 
 /// One metric of one moment.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,4 +55,18 @@ pub trait Publish: Send + Sync + fmt::Debug {
     /// # Errors
     /// When they could not be delivered; the next moment has its own.
     async fn publish(&self, metrics: &[Datum]) -> Result<(), PublishError>;
+}
+
+/// For a machine without a place for metrics: they are said in the log, at `debug`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Logged;
+
+#[async_trait]
+impl Publish for Logged {
+    async fn publish(&self, metrics: &[Datum]) -> Result<(), PublishError> {
+        for metric in metrics {
+            tracing::debug!(name = metric.name, value = ?metric.value, unit = ?metric.unit, "metric");
+        }
+        Ok(())
+    }
 }

@@ -1,12 +1,14 @@
 //! What a gateway tells the fleet of itself every two seconds, and what it hears back by the same write.
 
 mod histogram;
+mod load;
 mod summary;
 mod sightings;
 
 use serde::{Deserialize, Serialize, Serializer};
 
 pub use histogram::{BOUNDS, Counts, Histogram};
+pub use load::Load;
 pub use sightings::Sightings;
 pub use summary::{PeerView, Summary};
 
@@ -90,6 +92,8 @@ pub struct Report {
     pub public_key: String,
     /// The last order's number that it obeys: an echo of [`ReportAnswer::order_seq`].
     pub order_seen: u64,
+    /// What arrived, waits, runs and was finished, in tokens: the scaler's forecast lives on it.
+    pub load: Load,
     /// Counts for the fleet's metrics.
     #[serde(flatten)]
     pub counts: Counts,

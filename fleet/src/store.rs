@@ -26,7 +26,7 @@ pub use quota::{Denial, Reservation, Window};
 pub use record::{KeyHash, KeyRecord, Usage};
 pub use settings::{StoreKind, StoreSettings};
 pub use sqlite::SqliteStore;
-pub use state::{Boot, Change, FleetState, Hold, LeaseRecord, Phase};
+pub use state::{Boot, Change, FleetState, Hold, LeaseRecord, Phase, Spent};
 pub use wanted::{Progress, ProgressState, WantedModel};
 
 use crate::report::{NodeRecord, Order, Report, ReportAnswer, Summary};

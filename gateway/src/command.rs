@@ -11,7 +11,7 @@ use clap::{Parser, Subcommand};
 use fleet::shutdown::{self, Tasks};
 use fleet::telemetry;
 use gateway::config::{self, Config};
-use gateway::identity::keys_command::KeysCommand;
+use gateway::identity::{DenialsCommand, KeysCommand};
 use gateway::process::Gateway;
 use gateway::{admin, drain};
 use tokio::runtime::{Builder, Runtime};
@@ -42,6 +42,8 @@ enum What {
     /// Make, list and revoke API keys for programs that cannot sign in.
     #[command(subcommand)]
     Keys(KeysCommand),
+    #[command(flatten)]
+    Denials(DenialsCommand),
 }
 
 /// Prints what the reader of the command line has to say instead: help and version (0), or a mistake (64).
@@ -67,6 +69,9 @@ impl Command {
             }
             What::Keys(keys) => runtime().and_then(|runtime| {
                 runtime.block_on(keys.run(&config, &mut std::io::stdout())).map_err(Into::into)
+            }),
+            What::Denials(denials) => runtime().and_then(|runtime| {
+                runtime.block_on(denials.run(&config, &mut std::io::stdout())).map_err(Into::into)
             }),
         };
         match done {

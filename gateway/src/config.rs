@@ -4,7 +4,6 @@
 //! `check` holds the rules between keys.
 
 pub mod settings;
-mod seconds;
 pub mod load;
 mod check;
 

@@ -162,7 +162,8 @@ impl Drain {
         // Within the lock, or two changes could be told in the wrong order.
         let before = self.stage.send_replace(stage);
         if before.phase != stage.phase {
-            tracing::info!(phase = ?stage.phase, for_good = stage.for_good, "draining");
+            let what = if stage.phase == Phase::Serving { "serving again" } else { "draining" };
+            tracing::info!(phase = ?stage.phase, for_good = stage.for_good, "{what}");
         }
     }
 }

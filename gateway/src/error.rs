@@ -31,6 +31,9 @@ pub enum Refusal {
     /// 403: the caller is known and may not do this.
     #[error("{0}")]
     Forbidden(String),
+    /// 403: the caller is known and shut out, on whatever route.
+    #[error("access for this account has been withdrawn; ask the operators of this service")]
+    Denied,
     /// 404: no such route.
     #[error(
         "there is no such route here; the Ollama, OpenAI and Anthropic routes are listed in the documentation"
@@ -170,6 +173,7 @@ impl Refusal {
                 look(S::UNAUTHORIZED, kind, Some("invalid_api_key"), kind, reason)
             }
             Self::Forbidden(_) => forbidden("forbidden"),
+            Self::Denied => forbidden("denied"),
             Self::NoRoute => both(S::NOT_FOUND, "not_found_error", "not_found", "no_route"),
             Self::NoModel(_) => no_model("no_model"),
             Self::Method(_) | Self::NoSuchMethod => {

@@ -2,7 +2,8 @@
 //!
 //! `identify` is the step of the journey. A token goes through `jwt`, which reads by `strict`, with a `jwk` that
 //! `jwks` keeps fresh through `fetch`; an API key through `api_keys`. `roles` turns who it is into what they may,
-//! asking `userinfo` where an e-mail address decides; `memory` spares both for callers seen before.
+//! asking `userinfo` where an e-mail address decides; `memory` spares both for callers seen before. `denials` shuts
+//! out who was let go before their token ends.
 
 pub(crate) mod strict;
 pub mod jwk;
@@ -14,7 +15,9 @@ mod userinfo;
 pub mod roles;
 mod memory;
 pub mod identify;
+pub mod denials;
 pub mod keys_command;
+pub mod denials_command;
 #[cfg(test)]
 mod testing;
 
@@ -29,6 +32,8 @@ use crate::ollama::names::{ModelName, ModelPattern};
 use crate::trust::Forwarded;
 
 pub use crate::request::authenticate::Credential;
+pub use denials::Denials;
+pub use denials_command::DenialsCommand;
 pub use identify::{Identity, IdentityError};
 pub use keys_command::KeysCommand;
 

@@ -21,3 +21,5 @@ pub mod admin;
 pub mod drain;
 pub mod wake;
 pub mod report;
+#[cfg(test)]
+mod fake_store;

@@ -16,7 +16,7 @@ use crate::connection::handshake::Certificate;
 use crate::connection::serve::Server;
 use crate::drain::{Drain, Phase};
 use crate::error::Refusal;
-use crate::identity::Identity;
+use crate::identity::{Denials, Identity};
 use crate::metrics::{Metrics, Present};
 use crate::ollama::known::Known;
 use crate::ollama::models::Keeper;
@@ -44,6 +44,8 @@ pub struct Shared {
     pub identity: Identity,
     /// Which peers are believed, and the key by which they believe us.
     pub trust: Arc<Trust>,
+    /// Who is shut out.
+    pub denials: Arc<Denials>,
     /// Which pages may call.
     pub cors: Cors,
     /// Requests per minute, open requests.
@@ -189,6 +191,7 @@ impl Gateway {
         let shared = Shared {
             identity: Identity::new(&config, store.clone(), &tasks)?,
             trust,
+            denials: Arc::new(Denials::new(store.clone())),
             cors: Cors::new(&config.access.allowed_origins),
             limiter: Limiter::default(),
             quota: FleetQuota::new(store.clone(), Arc::new(move || 1 + ready.ready_nodes()), metrics.clone()),
@@ -264,6 +267,7 @@ impl Gateway {
             self.shared.wake.run(),
             self.shared.quota.keep_settling(),
             reporter.run(),
+            self.shared.denials.keep_fresh(),
             self.upkeep(),
         );
     }

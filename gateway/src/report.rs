@@ -152,6 +152,7 @@ impl Reporter {
             certificate_sha256: self.certificate.sha256(),
             public_key: self.public_key.clone(),
             order_seen: self.orders.seen(),
+            load: fleet::report::Load::default(),
             counts: tally.counts(),
         }
     }

@@ -5,6 +5,7 @@ pub mod route;
 pub mod address;
 pub mod cors;
 pub mod local;
+pub mod fleet;
 pub mod authenticate;
 pub mod limit;
 pub mod receive;
@@ -113,10 +114,17 @@ impl Journey {
         account.caller = Some(caller.principal.clone());
         account.forwarded_by = caller.forwarded.as_ref().map(|forwarded| forwarded.by.clone());
         let pass = self.limit(&caller)?; // requests per minute, open requests; no byte of a body is read before
-        let Action::Ask(api) = route.action else {
-            caller.sends(b"")?; // what is forwarded to a list is vouched for too
-            self.look_again().await;
-            return Ok(account.answered(self.local(route, head, Some(&caller.rights))?));
+        let api = match route.action {
+            Action::Ask(api) => api,
+            Action::Fleet | Action::Wake | Action::Sleep => {
+                caller.sends(b"")?; // what is forwarded to a list is vouched for too
+                return Ok(account.answered(self.fleet(route.action, &caller).await?));
+            }
+            _ => {
+                caller.sends(b"")?;
+                self.look_again().await;
+                return Ok(account.answered(self.local(route, head, Some(&caller.rights))?));
+            }
         };
         let (ask, hold) = self.inspect(head, body, route, api, &caller).await?;
         account.model = Some(ask.model.clone());
@@ -172,6 +180,14 @@ impl Journey {
         } else {
             self.shared.identity.identify(authenticate::credential(&head.headers)?).await?
         };
+        if self.shared.denials.denies(&caller.principal) {
+            return Err(Refusal::Denied); // on every route alike, and before the body
+        }
+        if route.permission == Permission::Operate && !caller.rights.operate {
+            return Err(Refusal::Forbidden(
+                "only operators may wake the fleet or put it to sleep".to_owned(),
+            ));
+        }
         if route.permission == Permission::ManageModels && !caller.rights.manage_models {
             return Err(Refusal::Forbidden("only administrators may pull or delete models".to_owned()));
         }

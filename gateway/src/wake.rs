@@ -128,7 +128,8 @@ impl Wake {
             return None;
         }
         let wait = self.expected_wait(&self.queue.load());
-        Some(format!("{}, about {} s", decide::word(self.state().phase), wait.as_secs_f64().ceil()))
+        let state = decide::word(self.state().phase).replace('_', " ");
+        Some(format!("{state}, about {} s", wait.as_secs_f64().ceil()))
     }
 
     /// Every living node's line; read again where it is older than two seconds.

@@ -1,6 +1,9 @@
 //! The few things we ever ask of a group of machines: who is there, how many there should be, and that one named
 //! machine goes. AWS's Auto Scaling, processes on this machine, and a fake for tests answer to the same trait.
 
+#[cfg(feature = "aws")]
+pub mod aws;
+
 use std::fmt;
 
 use async_trait::async_trait;

@@ -14,9 +14,9 @@ use tokio::process::{ChildStdin, ChildStdout, Command};
 use super::place::Place;
 
 /// A running process, and what we know it by.
-pub(super) struct Child {
-    pub(super) role: &'static str,
-    pub(super) pid: u32,
+pub(crate) struct Child {
+    pub(crate) role: &'static str,
+    pub(crate) pid: u32,
     process: tokio::process::Child,
     input: Option<ChildStdin>,
     lines: Lines<BufReader<ChildStdout>>,
@@ -25,7 +25,7 @@ pub(super) struct Child {
 
 impl Child {
     /// Starts this very program with other arguments.
-    pub(super) fn ourselves(
+    pub(crate) fn ourselves(
         role: &'static str,
         arguments: &[OsString],
         place: &Place,
@@ -35,7 +35,7 @@ impl Child {
     }
 
     /// Starts any program under a keeper that asks it to end within `grace` seconds.
-    pub(super) async fn kept(
+    pub(crate) async fn kept(
         role: &'static str,
         program: &Path,
         arguments: &[OsString],
@@ -65,7 +65,7 @@ impl Child {
     }
 
     /// The rest of its next line, which must begin with `word`.
-    pub(super) async fn says(&mut self, word: &str) -> anyhow::Result<String> {
+    pub(crate) async fn says(&mut self, word: &str) -> anyhow::Result<String> {
         let line = self.lines.next_line().await.ok().flatten();
         let rest = line.as_deref().and_then(|line| line.strip_prefix(word)?.strip_prefix(' '));
         rest.map(str::to_owned).ok_or_else(|| self.failure("did not start"))
@@ -79,7 +79,7 @@ impl Child {
     }
 
     /// Asks it to end; kills it if it has not after `patience`.
-    pub(super) async fn stop(mut self, patience: Duration) {
+    pub(crate) async fn stop(mut self, patience: Duration) {
         drop(self.input.take());
         if tokio::time::timeout(patience, self.process.wait()).await.is_err() {
             // Nothing more can be done about one that does not die.
@@ -89,7 +89,7 @@ impl Child {
 }
 
 /// Resolves when one of them has ended, which none should.
-pub(super) async fn any_end(children: &mut [Child]) -> anyhow::Error {
+pub(crate) async fn any_end(children: &mut [Child]) -> anyhow::Error {
     loop {
         for child in children.iter_mut() {
             if let Ok(Some(status)) = child.process.try_wait() {

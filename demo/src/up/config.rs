@@ -1,4 +1,4 @@
-//! The gateway's configuration for a demo.
+//! The configuration of a demo's gateways and of its scaler.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
@@ -12,6 +12,9 @@ use crate::issuer::Issuer;
 
 /// The audience of the demo's tokens.
 pub(super) const AUDIENCE: &str = "ollama";
+
+/// About how long the simulated Ollama takes to load its model, in seconds: a boot's second half.
+const MODEL_LOAD: f64 = 5.0;
 
 /// Where the gateway listens.
 #[derive(Debug, Clone, Copy)]
@@ -49,26 +52,63 @@ pub(super) fn free_address(port: u16) -> anyhow::Result<SocketAddr> {
     listener.local_addr().context("finding a free port")
 }
 
+/// Writes `front.toml`, `node.toml` and `scaler.toml`; gives the front's addresses.
+pub(super) fn write_fleet(
+    place: &Place,
+    issuer: &Issuer,
+    models: &Upstream,
+    options: &Options,
+) -> anyhow::Result<Ports> {
+    let ports = Ports { gateway: free_address(options.port)?, admin: free_address(0)? };
+    let common = common(place, issuer, models, &options.origin);
+    let front = listen(ports) + &tls(place) + "[fleet]\nname = \"demo\"\nnode = \"front\"\n\n" + &common;
+    place.write("front.toml", &front)?;
+    // Address, name and Ollama are each machine's own: it sets them by environment.
+    let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let node = listen(Ports { gateway: anywhere, admin: anywhere })
+        + &ollama(models)
+        + "[fleet]\nname = \"demo\"\n\n"
+        + &common;
+    place.write(super::NODE_CONFIG, &node)?;
+    place.write("scaler.toml", &scaler(place, options)?)?;
+    Ok(ports)
+}
+
 fn text(place: &Place, issuer: &Issuer, upstream: &Upstream, origin: &str, ports: Ports) -> String {
-    // TOML's basic strings and JSON's differ in nothing that can occur here.
-    let path = |name: &str| json!(place.file(name)).to_string();
+    listen(ports)
+        + &tls(place)
+        + &ollama(upstream)
+        + "[fleet]\nname = \"demo\"\n\n"
+        + &common(place, issuer, upstream, origin)
+}
+
+fn listen(ports: Ports) -> String {
+    format!(
+        "# Written by `demo up`; the next one writes it again.\n[listen]\naddress = \"{}\"\nadmin = \"{}\"\n\n",
+        ports.gateway, ports.admin
+    )
+}
+
+/// A path or a name in TOML: its basic strings and JSON's differ in nothing that can occur here.
+fn quoted(text: impl serde::Serialize) -> String {
+    json!(text).to_string()
+}
+
+fn tls(place: &Place) -> String {
+    let path = |name: &str| quoted(place.file(name));
+    format!("[tls]\ncertificate = {}\nprivate_key = {}\n\n", path("cert.pem"), path("key.pem"))
+}
+
+fn ollama(upstream: &Upstream) -> String {
+    let Upstream { url, parallel, chat, .. } = upstream;
+    format!("[ollama]\nurl = \"{url}\"\nparallel = {parallel}\nmodels = [{}]\n\n", quoted(chat))
+}
+
+/// What every gateway of a demo is told.
+fn common(place: &Place, issuer: &Issuer, upstream: &Upstream, origin: &str) -> String {
     let users: Vec<&String> = [Some(&upstream.chat), upstream.embed.as_ref()].into_iter().flatten().collect();
     format!(
-        r#"# Written by `demo up`; the next one writes it again.
-[listen]
-address = "{gateway}"
-admin = "{admin}"
-
-[tls]
-certificate = {certificate}
-private_key = {private_key}
-
-[ollama]
-url = "{ollama}"
-parallel = {parallel}
-models = [{chat}]
-
-[[issuers]]
+        r#"[[issuers]]
 issuer = "{issuer}"
 kind = "oidc"
 audiences = ["{AUDIENCE}"]
@@ -83,25 +123,61 @@ allowed_origins = [{origin}]
 kind = "sqlite"
 path = {store}
 
-[fleet]
-name = "demo"
-
 [drain]
 accept_for_seconds = 1
 deadline_seconds = {DRAIN}
 "#,
-        gateway = ports.gateway,
-        admin = ports.admin,
-        certificate = path("cert.pem"),
-        private_key = path("key.pem"),
-        ollama = upstream.url,
-        parallel = upstream.parallel,
-        chat = json!(upstream.chat),
         issuer = issuer.url(),
-        origin = json!(origin),
-        roles = roles(&json!(users).to_string()),
-        store = path("fleet.db"),
+        origin = quoted(origin),
+        roles = roles(&quoted(users)),
+        store = quoted(place.file("fleet.db")),
     )
+}
+
+/// A scaler whose machines are processes of this program.
+fn scaler(place: &Place, options: &Options) -> anyhow::Result<String> {
+    let program = std::env::current_exe().context("finding this program")?;
+    let mut command = vec![json!(program), json!("machine"), json!("--id"), json!("{id}")];
+    command.extend([json!("--address"), json!("{address}"), json!("--directory"), json!(place.file(""))]);
+    command.extend([json!("--boot-seconds"), json!(options.boot_seconds.to_string())]);
+    if options.simulated {
+        command.push(json!("--simulated"));
+    }
+    if let Some(gateway) = &options.gateway {
+        command.extend([json!("--gateway"), json!(gateway)]);
+    }
+    Ok(format!(
+        r#"# Written by `demo up`; the next one writes it again.
+[fleet]
+name = "demo"
+
+[store]
+kind = "sqlite"
+path = {store}
+
+[group]
+kind = "local"
+min = {min}
+max = {max}
+boot_seconds = {boot}
+
+[group.local]
+command = {command}
+directory = {nodes}
+stop_seconds = {stop}
+
+[policy]
+idle_minutes = {idle}
+"#,
+        store = quoted(place.file("fleet.db")),
+        min = options.min,
+        max = options.max,
+        boot = options.boot_seconds + MODEL_LOAD,
+        command = json!(command),
+        nodes = quoted(place.file("machines")),
+        stop = DRAIN + 5,
+        idle = options.idle_minutes,
+    ))
 }
 
 /// The roles of the tokens in `demo.json`; `models` are those that everybody may use.

@@ -37,6 +37,8 @@ pub(super) struct Details {
     pids: BTreeMap<&'static str, u32>,
     /// Is the Ollama a stand-in?
     simulated: bool,
+    /// Is there no machine before somebody asks?
+    sleeps: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -56,15 +58,23 @@ struct Models {
     denied: &'static str,
 }
 
+/// Where requests go, and which models are there.
+pub(super) struct Reach<'a> {
+    /// The models, and what answers for them.
+    pub(super) models: &'a Upstream,
+    /// Of the gateway that everybody talks to.
+    pub(super) ports: Ports,
+}
+
 impl Details {
     pub(super) fn new(
         place: &Place,
         issuer: &Issuer,
-        upstream: &Upstream,
-        ports: Ports,
+        reach: &Reach<'_>,
         options: &Options,
         children: &[Child],
     ) -> anyhow::Result<Self> {
+        let Reach { models: upstream, ports } = reach;
         let claims = |name: &str| Claims::oidc(name).audience(AUDIENCE).expires_in(LIFETIME);
         let tokens = Tokens {
             user: issuer.token(&claims(PERSON.0))?,
@@ -75,6 +85,7 @@ impl Details {
         let mut pids: BTreeMap<_, _> = children.iter().map(|child| (child.role, child.pid)).collect();
         pids.insert("issuer", std::process::id());
         Ok(Self {
+            sleeps: options.fleet && options.min == 0,
             url: format!("https://{}", ports.gateway),
             ca_file: place.file("ca.pem"),
             issuer: issuer.url(),
@@ -115,6 +126,11 @@ impl Details {
         let (ca, chat) = (self.ca_file.display(), &models.chat);
         let json = self.ca_file.with_file_name("demo.json");
         let json = json.display();
+        let sleeps = if self.sleeps {
+            "\n  The fleet sleeps: the first request wakes it, and is held until a machine is ready."
+        } else {
+            ""
+        };
         let kind = if self.simulated { "simulated: it writes words, not answers" } else { "a real one" };
         say(&format!(
             r#"
@@ -125,7 +141,7 @@ The demo is up.
   issuer    {issuer}   (sign in as {user} / {password})
   Ollama    {kind}
   token     {token}
-
+{sleeps}
 Stream an answer:
 
   curl -N --cacert {ca} {url}/api/chat \
@@ -140,7 +156,7 @@ The same from Python (pip install ollama):
   for part in client.chat(demo["models"]["chat"], [{{"role": "user", "content": "Good morning"}}], stream=True):
       print(part.message.content, end="", flush=True)
 
-All of this, and more tokens, is in {json}. Ctrl-C ends it.
+All of this, and more tokens, is in {json}. `demo load` sends a morning's requests. Ctrl-C ends it.
 "#,
             user = self.ui_user,
             password = self.ui_password,

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 /// A folder that exists, by its absolute path.
-pub(super) struct Place(PathBuf);
+pub(crate) struct Place(PathBuf);
 
 impl Place {
     /// Makes the folder, and takes away what an earlier demo told programs.
-    pub(super) fn prepare(folder: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn prepare(folder: &Path) -> anyhow::Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
         let place = Self(folder.canonicalize().with_context(|| format!("finding {}", folder.display()))?);
         // A program that waits for the file must not find the one of yesterday.
@@ -21,12 +21,12 @@ impl Place {
     }
 
     /// A file in it.
-    pub(super) fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
     /// Writes a file that only its owner may read: most of ours hold a key or a token. It appears whole or not at all.
-    pub(super) fn write(&self, name: &str, text: &str) -> anyhow::Result<PathBuf> {
+    pub(crate) fn write(&self, name: &str, text: &str) -> anyhow::Result<PathBuf> {
         let (path, partial) = (self.file(name), self.file(&format!("{name}.part")));
         let writing = || {
             let mut file =

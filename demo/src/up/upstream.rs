@@ -12,14 +12,14 @@ use super::{DRAIN, config};
 use crate::node;
 
 /// What the gateway stands in front of.
-pub(super) struct Upstream {
-    pub(super) url: String,
+pub(crate) struct Upstream {
+    pub(crate) url: String,
     /// Slots of each loaded model.
-    pub(super) parallel: usize,
-    pub(super) chat: String,
+    pub(crate) parallel: usize,
+    pub(crate) chat: String,
     /// A real Ollama may have none.
-    pub(super) embed: Option<String>,
-    pub(super) simulated: bool,
+    pub(crate) embed: Option<String>,
+    pub(crate) simulated: bool,
 }
 
 #[derive(Deserialize)]
@@ -35,7 +35,7 @@ struct Tag {
 }
 
 /// Finds or starts one; what is started joins `children`.
-pub(super) async fn find(
+pub(crate) async fn find(
     place: &Place,
     simulated: bool,
     children: &mut Vec<Child>,

@@ -28,6 +28,13 @@ impl Histogram {
         self.0.iter().sum()
     }
 
+    /// Counts the other's observations too.
+    pub fn add(&mut self, other: &Self) {
+        for (bucket, more) in self.0.iter_mut().zip(other.0) {
+            *bucket = bucket.saturating_add(more);
+        }
+    }
+
     /// What was added since `earlier`; everything where `earlier` is not of the same process.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
@@ -54,6 +61,16 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Adds another gateway's.
+    pub fn add(&mut self, other: &Self) {
+        self.requests = self.requests.saturating_add(other.requests);
+        self.errors = self.errors.saturating_add(other.errors);
+        self.refusals = self.refusals.saturating_add(other.refusals);
+        self.request_seconds.add(&other.request_seconds);
+        self.first_token_seconds.add(&other.first_token_seconds);
+        self.inference_seconds.add(&other.inference_seconds);
+    }
+
     /// What was added since `earlier`. Counts that shrank belong to a new process: all of them are new.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {

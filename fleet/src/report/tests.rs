@@ -26,6 +26,15 @@ pub(crate) fn full(node: &str) -> Report {
         certificate_sha256: "0f".repeat(32),
         public_key: "k".repeat(43),
         order_seen: 1234,
+        load: Load {
+            arrived: 1_234_567,
+            arrived_prompt_tokens: 1_234_567_890,
+            finished: 1_234_560,
+            finished_prompt_tokens: 1_234_560_000,
+            finished_output_tokens: 345_678_901,
+            waiting_prompt_tokens: 512_000,
+            running_prompt_tokens: 131_072,
+        },
         ..Report::default()
     };
     report.counts = Counts { requests: 1_234_567, errors: 1_234, refusals: 12_345, ..Counts::default() };
@@ -49,6 +58,7 @@ fn a_full_report_fits_into_one_write_unit() {
     let read: Report = serde_json::from_str(&text).unwrap();
     assert_eq!(read.models, report.models, "nothing had to be left out: {}", text.len());
     assert_eq!(read.counts, report.counts);
+    assert_eq!(read.load, report.load);
     assert_eq!(read.oldest_wait_seconds, 0.3);
     let around = "PK FLEET#production SK NODE#i-0123456789abcdef0 report written_at 000000 expires_at 000000 \
                   order drain order_seq 000000 order_until 000000";
@@ -69,6 +79,14 @@ fn models_that_do_not_fit_are_left_out() {
 fn a_report_of_another_version_is_read_as_far_as_it_is_known() {
     let read: Report = serde_json::from_str(r#"{"node":"a","state":"ready","news":[1]}"#).unwrap();
     assert_eq!(read, Report { node: "a".to_owned(), state: NodeState::Ready, ..Report::default() });
+}
+
+#[test]
+fn a_load_of_another_version_is_read_as_far_as_it_goes() {
+    let read: Report = serde_json::from_str(r#"{"load":[5,500]}"#).unwrap();
+    assert_eq!(read.load, Load { arrived: 5, arrived_prompt_tokens: 500, ..Load::default() });
+    let read: Report = serde_json::from_str(r#"{"load":[1,2,3,4,5,6,7,8,9]}"#).unwrap();
+    assert_eq!(read.load.running_prompt_tokens, 7);
 }
 
 #[test]

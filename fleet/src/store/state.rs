@@ -55,6 +55,15 @@ pub struct Hold {
     pub until: i64,
 }
 
+/// GPU time used in one period of the budget.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Spent {
+    /// The period: year and month, UTC, as in 202611.
+    pub period: u32,
+    /// Seconds that instances lived in it, all together.
+    pub gpu_seconds: f64,
+}
+
 /// How many boots are remembered: a day of one an hour, well below 4 KB, the unit that reads are charged by.
 const BOOTS: usize = 24;
 
@@ -66,7 +75,7 @@ pub struct FleetState {
     pub phase: Phase,
     /// Since when, in seconds since 1970.
     pub since: i64,
-    /// Why, where it is broken.
+    /// Why it is broken, or falls asleep.
     pub reason: Option<String>,
     /// The last boots, the oldest first.
     pub boots: Vec<Boot>,
@@ -74,6 +83,8 @@ pub struct FleetState {
     pub boot_failures: u32,
     /// What an operator asked for.
     pub hold: Option<Hold>,
+    /// What the period of the budget has used.
+    pub spent: Option<Spent>,
     /// Grows with each change; the store counts it. 0: never written.
     pub version: u64,
 }
@@ -84,6 +95,12 @@ impl FleetState {
     pub fn moved_to(&self, phase: Phase, now: i64) -> Self {
         let since = if phase == self.phase { self.since } else { now };
         Self { phase, since, reason: None, ..self.clone() }
+    }
+
+    /// The same state with a reason.
+    #[must_use]
+    pub fn because(self, reason: &str) -> Self {
+        Self { reason: Some(reason.to_owned()), ..self }
     }
 
     /// The state after one more boot.

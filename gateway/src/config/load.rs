@@ -2,104 +2,25 @@
 
 use std::path::Path;
 
-use figment::Figment;
-use figment::providers::{Env, Format, Toml};
+pub use fleet::config::ConfigError;
 use serde_json::Value;
 
 use super::{Config, check};
-
-/// Everything that is wrong with a configuration.
-#[derive(Debug, thiserror::Error)]
-#[error("{} in the configuration:\n{}", count(.mistakes), list(.mistakes))]
-pub struct ConfigError {
-    /// One sentence each, beginning with the key.
-    pub mistakes: Vec<String>,
-}
-
-fn count(mistakes: &[String]) -> String {
-    if mistakes.len() == 1 { "1 mistake".to_owned() } else { format!("{} mistakes", mistakes.len()) }
-}
-
-fn list(mistakes: &[String]) -> String {
-    mistakes.iter().map(|m| format!("  {m}")).collect::<Vec<_>>().join("\n")
-}
 
 /// Reads `file` (none: defaults only), lays `GATEWAY__SECTION__KEY` over it, and checks the whole.
 ///
 /// # Errors
 /// Every mistake found, not only the first.
 pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
-    let fail = |mistake: String| ConfigError { mistakes: vec![mistake] };
-    let mut merged = Figment::new();
-    if let Some(file) = file {
-        if !file.is_file() {
-            return Err(fail(format!("{}: there is no such file", file.display())));
-        }
-        merged = merged.merge(Toml::file_exact(file));
-    }
-    let tree: Value = merged
-        .merge(Env::prefixed("GATEWAY__").split("__"))
-        .extract()
-        .map_err(|error| fail(error.to_string()))?;
-    from_tree(tree)
+    fleet::config::load(file, "GATEWAY__", check::mistakes)
 }
 
 /// Turns the merged tree into a checked configuration.
 ///
 /// # Errors
 /// As [`load`].
-pub fn from_tree(mut tree: Value) -> Result<Config, ConfigError> {
-    let mut mistakes = Vec::new();
-    let config = loop {
-        match read(&tree) {
-            Ok((config, unknown)) => {
-                mistakes.extend(unknown.into_iter().map(|key| format!("{key}: there is no such key")));
-                break config;
-            }
-            // serde stops at the first mistake: take that value out and look on, so that all are found in one go.
-            Err((key, message)) => {
-                mistakes.push(format!("{key}: {message}"));
-                if !remove(&mut tree, &key) {
-                    return Err(ConfigError { mistakes });
-                }
-            }
-        }
-    };
-    mistakes.extend(check::mistakes(&config));
-    if mistakes.is_empty() { Ok(config) } else { Err(ConfigError { mistakes }) }
-}
-
-fn read(tree: &Value) -> Result<(Config, Vec<String>), (String, String)> {
-    let mut unknown = Vec::new();
-    let mut track = serde_path_to_error::Track::new();
-    let tracked = serde_path_to_error::Deserializer::new(tree, &mut track);
-    match serde_ignored::deserialize(tracked, |path| unknown.push(path.to_string())) {
-        Ok(config) => Ok((config, unknown)),
-        Err(error) => Err((track.path().to_string(), error.to_string())),
-    }
-}
-
-/// Takes the value at `key` (`a.b[0].c`) out of the tree; false where it is not there.
-fn remove(tree: &mut Value, key: &str) -> bool {
-    let path = key.replace('[', ".").replace(']', "");
-    let mut steps: Vec<&str> = path.split('.').collect();
-    let Some(last) = steps.pop() else { return false };
-    let parent = steps.into_iter().try_fold(tree, |node, step| match node {
-        Value::Object(map) => map.get_mut(step),
-        Value::Array(list) => list.get_mut(step.parse::<usize>().ok()?),
-        _ => None,
-    });
-    match parent {
-        Some(Value::Object(map)) => map.remove(last).is_some(),
-        Some(Value::Array(list)) => match last.parse::<usize>() {
-            Ok(at) if at < list.len() => {
-                list.remove(at);
-                true
-            }
-            _ => false,
-        },
-        _ => false,
-    }
+pub fn from_tree(tree: Value) -> Result<Config, ConfigError> {
+    fleet::config::from_tree(tree, check::mistakes)
 }
 
 #[cfg(test)]
@@ -107,7 +28,7 @@ mod tests {
     use super::*;
 
     fn from_toml(text: &str) -> Result<Config, ConfigError> {
-        from_tree(Figment::new().merge(Toml::string(text)).extract().unwrap())
+        fleet::config::from_toml(text, check::mistakes)
     }
 
     const ISSUER: &str =
@@ -133,6 +54,33 @@ mod tests {
             assert_eq!(named, 1, "{key} in {mistakes:#?}");
         }
         assert_eq!(mistakes.len(), 7, "{mistakes:#?}");
+    }
+
+    #[test]
+    fn a_fleet_that_could_not_find_its_nodes_is_told() {
+        for address in ["node-1", "node-1:0", ":8443", "a@node-1:8443", "https://node-1:8443"] {
+            let text = format!("[fleet]\naddress = \"{address}\"\n{ISSUER}");
+            let mistakes = from_toml(&text).unwrap_err().mistakes;
+            assert!(mistakes[0].starts_with("fleet.address: ") && mistakes.len() == 1, "{mistakes:?}");
+        }
+        for pause in ["0", "5.5"] {
+            let text = format!("[fleet]\nreport_every_seconds = {pause}\n{ISSUER}");
+            let mistakes = from_toml(&text).unwrap_err().mistakes;
+            assert!(mistakes[0].starts_with("fleet.report_every_seconds: "), "{mistakes:?}");
+        }
+    }
+
+    #[test]
+    fn peers_are_told_where_we_listen_unless_the_configuration_says_it() {
+        let address = |text: &str| from_toml(&format!("{text}\n{ISSUER}")).unwrap().peer_address();
+        let listen = |at: &str| format!("[listen]\naddress = \"{at}\"\n");
+        assert_eq!(address(""), None, "0.0.0.0 is nobody's address");
+        assert_eq!(address(&listen("127.0.0.1:0")), None, "nor is port 0");
+        assert_eq!(address(&listen("10.0.0.5:8443")).as_deref(), Some("10.0.0.5:8443"));
+        for given in ["10.0.0.5:443", "[fd00::1]:8443", "node-1.internal:8443"] {
+            let text = format!("{}[fleet]\naddress = \"{given}\"", listen("10.0.0.9:1"));
+            assert_eq!(address(&text).as_deref(), Some(given));
+        }
     }
 
     #[test]

@@ -6,11 +6,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use fleet::config::seconds;
 use fleet::store::StoreSettings;
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use super::seconds::seconds;
 use crate::identity::Priority;
 
 /// The whole of `gateway.toml`.

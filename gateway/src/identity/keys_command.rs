@@ -119,9 +119,14 @@ async fn list(store: &dyn Store, out: &mut impl Write) -> Result<(), KeysError> 
     };
     let head = ["ID", "CREATED", "EXPIRES", "STATE", "ROLES", "OWNER"].map(str::to_owned);
     let rows: Vec<_> = std::iter::once(head).chain(store.keys().await?.iter().map(row)).collect();
+    Ok(table(&rows, out)?)
+}
+
+/// Writes rows in columns as wide as their widest cell.
+pub(super) fn table<const N: usize>(rows: &[[String; N]], out: &mut impl Write) -> io::Result<()> {
     let widest = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: [usize; 6] = std::array::from_fn(widest);
-    for row in &rows {
+    let widths: [usize; N] = std::array::from_fn(widest);
+    for row in rows {
         let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
         writeln!(out, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
     }
@@ -137,7 +142,7 @@ async fn revoke(store: &dyn Store, id: &str, out: &mut impl Write) -> Result<(),
 }
 
 /// The day in UTC.
-fn date(seconds: i64) -> String {
+pub(super) fn date(seconds: i64) -> String {
     Timestamp::from_second(seconds).map_or_else(
         |_| seconds.to_string(),
         |time| time.to_string().chars().take_while(|c| *c != 'T').collect(),

@@ -9,7 +9,7 @@ mod facts;
 #[cfg(test)]
 mod tests;
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use memchr::memchr;
 
 pub use self::facts::{Seen, facts_of_whole};
@@ -189,10 +189,12 @@ fn blanks(bytes: &[u8]) -> usize {
 }
 
 /// What may be sent to a client at a frame boundary while nothing else is: bytes that every official client skips.
-pub fn keepalive(api: Api) -> &'static [u8] {
-    match api.family() {
-        Family::Native => b" ",
-        Family::OpenAi => b": keep-alive\n\n",
-        Family::Anthropic => b"event: ping\ndata: {\"type\": \"ping\"}\n\n",
+/// Only a comment can carry `words`, one line of them: the other families' clients parse what is no space or ping.
+pub fn keepalive(api: Api, words: Option<&str>) -> Bytes {
+    match (api.family(), words) {
+        (Family::Native, _) => Bytes::from_static(b" "),
+        (Family::OpenAi, None) => Bytes::from_static(b": keep-alive\n\n"),
+        (Family::OpenAi, Some(words)) => Bytes::from(format!(": {words}\n\n")),
+        (Family::Anthropic, _) => Bytes::from_static(b"event: ping\ndata: {\"type\": \"ping\"}\n\n"),
     }
 }

@@ -19,6 +19,7 @@ use crate::body::Body;
 use crate::connection::serve::Connection;
 use crate::error::Refusal;
 use crate::identity::Caller;
+use crate::identity::Principal;
 use crate::ollama::dialect::{Api, Family};
 
 const QUEUE_WAIT: HeaderName = HeaderName::from_static("x-queue-wait-ms");
@@ -60,11 +61,21 @@ impl Journey {
         connection: &Arc<Connection>,
     ) -> Result<Response<Body>, Refusal> {
         let Committing { api, kind, stream, forwarded, traits, pass, reservation } = request;
-        let begun = timeout(self.patience(stream, forwarded, kind), &mut awaited).await;
+        let caller = account.caller.clone();
+        let begun = tokio::select! {
+            begun = timeout(self.patience(stream, forwarded, kind), &mut awaited) => begun,
+            () = self.shut_out(caller.as_ref()) => return Err(Refusal::Denied),
+        };
         let mut response = match &begun {
             Ok(Ok(begun)) => self.head_of(begun, stream, api),
             Err(_) if stream && !forwarded => stream_head(api),
-            Err(_) => return Err(too_late()),
+            Err(_) => {
+                let refusal = self.too_late();
+                if let (Refusal::StillWaking(_), Some(reservation)) = (&refusal, reservation) {
+                    reservation.settle(0); // nothing was begun
+                }
+                return Err(refusal);
+            }
             Ok(Err(refusal)) => {
                 reservation.into_iter().for_each(|reservation| reservation.settle(0)); // it cost nothing
                 return Err(refusal.clone());
@@ -76,11 +87,25 @@ impl Journey {
         let relay = match begun {
             Ok(Ok(begun)) => Relay::begun(begun, traits, passage, pace, rules),
             // Time has won: the 200 goes out, the body goes on polling that same future.
-            _ => Relay::awaiting(awaited, traits, passage, pace, rules),
+            _ => Relay::awaiting(awaited, traits, passage, pace, rules, self.shared.wake.clone()),
         };
         let clock = (!connection.h2).then(|| connection.clock.clone());
-        *response.body_mut() = Body::relay(relay.watched(&self.core.sweeper, clock));
+        *response.body_mut() = Body::relay(relay.watched(&self.core.sweeper, clock, &self.shared.denials));
         Ok(response)
+    }
+
+    /// Returns when the caller is shut out while the answer is awaited.
+    async fn shut_out(&self, caller: Option<&Principal>) {
+        match caller {
+            Some(caller) => self.shared.denials.shut_out(caller).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// What a caller is told whose answer in one piece did not come in time.
+    fn too_late(&self) -> Refusal {
+        let until_ready = self.shared.wake.until_ready();
+        if until_ready.is_zero() { too_late() } else { Refusal::StillWaking(until_ready) }
     }
 
     /// How long the head may be held back. The first hop keeps its client alive, and puts back what is refused before

@@ -30,7 +30,6 @@ impl Journey {
             Action::Ready => text(StatusCode::SERVICE_UNAVAILABLE, "not ready"),
             Action::Version => json(&json!({ "version": self.version() })),
             Action::CloudStatus => json(&json!({ "cloud": { "disabled": true, "source": "gateway" } })),
-            Action::Fleet => json(&self.fleet()),
             Action::Tags => json(
                 &json!({ "models": self.tags(rights()?)?.into_iter().map(|(_, tag)| tag).collect::<Vec<_>>() }),
             ),
@@ -39,7 +38,7 @@ impl Journey {
                 json(&json!({ "object": "list", "data": self.openai_models(rights()?)? }))
             }
             Action::OpenAiModel => json(&self.openai_model(route, head, rights()?)?),
-            Action::Ask(_) => return Err(Refusal::Bug),
+            Action::Ask(_) | Action::Fleet | Action::Wake | Action::Sleep => return Err(Refusal::Bug),
         })
     }
 
@@ -75,20 +74,6 @@ impl Journey {
         let (name, tag) = tags.iter().find(|(tag, _)| *tag == name).ok_or_else(unknown)?;
         Ok(openai(name, tag))
     }
-
-    /// State and expected wait, for a page that shows them.
-    fn fleet(&self) -> Value {
-        let load = self.shared.queue.load();
-        json!({
-            "fleet": self.shared.config.fleet.name,
-            "state": if self.shared.is_ready() { "awake" } else { "waking" },
-            "slots": load.slots,
-            "busy": load.busy,
-            "queued": load.queued,
-            "queued_work_seconds": load.queued_work_seconds,
-            "oldest_wait_seconds": load.oldest_wait_seconds,
-        })
-    }
 }
 
 fn openai(name: &ModelName, tag: &Value) -> Value {
@@ -110,7 +95,7 @@ fn text(status: StatusCode, text: &'static str) -> Response<Body> {
     response
 }
 
-fn json(value: &Value) -> Response<Body> {
+pub(super) fn json(value: &Value) -> Response<Body> {
     let mut response = Response::new(Body::full(value.to_string()));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));

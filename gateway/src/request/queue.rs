@@ -173,6 +173,12 @@ impl Queue {
         Duration::try_from_secs_f64(wait).unwrap_or(Duration::MAX)
     }
 
+    /// The same for whichever model that somebody uses or waits for has the longest line.
+    pub fn longest_wait(&self, caller: &Principal, priority: Priority) -> Duration {
+        let wait = self.with(|state, now| state.longest_wait(caller, priority, now));
+        Duration::try_from_secs_f64(wait).unwrap_or(Duration::MAX)
+    }
+
     fn release(self: &Arc<Self>, model: &ModelName, ticket: Ticket) {
         let granted = self.lock().act(|state, now| state.release(model, ticket, now));
         self.announce(granted);

@@ -22,9 +22,14 @@ use crate::body::Cut;
 use crate::config::settings::{Limits, Queue};
 use crate::connection::clock::{ConnectionClock, Serving, Sweeper, Timed, Watched};
 use crate::error::Refusal;
+use crate::identity::Denials;
 use crate::ollama::dialect::Api;
 use crate::ollama::names::ModelName;
 use crate::ollama::pace::Pace;
+use crate::wake::Wake;
+
+/// How long the client of a stream that is shut out has to take the reason.
+const TO_READ_WHY: Duration = Duration::from_secs(1);
 
 /// The answer that is still awaited.
 pub type Awaited = Pin<Box<dyn Future<Output = Result<Begun, Refusal>> + Send>>;
@@ -97,6 +102,7 @@ pub struct Relay {
 
 struct Shared {
     state: Mutex<State>,
+    denials: Option<Arc<Denials>>,
     /// HTTP/1.1: ending a stalled reader means ending its connection.
     connection: Option<Arc<ConnectionClock>>,
     rules: Rules,
@@ -110,34 +116,42 @@ impl Relay {
         let mut state = State::new(Phase::Done, traits, passage, pace, rules);
         state.begin(begun);
         Self {
-            shared: Arc::new(Shared { state: Mutex::new(state), connection: None, rules }),
+            shared: Arc::new(Shared { state: Mutex::new(state), denials: None, connection: None, rules }),
             length,
             watched: None,
         }
     }
 
-    /// Relays an answer that is still awaited: keep-alive bytes until it is here.
+    /// Relays an answer that is still awaited: keep-alive bytes until it is here, which tell what `wake` knows.
     pub fn awaiting(
         awaited: Awaited,
         traits: Traits,
         passage: Passage,
         pace: Arc<Pace>,
         rules: Rules,
+        wake: Arc<Wake>,
     ) -> Self {
         let mut state = State::new(Phase::Awaiting(awaited), traits, passage, pace, rules);
+        state.wake = Some(wake);
         // The silence has lasted already: the first keep-alive byte goes out with the head.
         state.last_sent = Instant::now().checked_sub(rules.keepalive_every).unwrap_or(state.last_sent);
         Self {
-            shared: Arc::new(Shared { state: Mutex::new(state), connection: None, rules }),
+            shared: Arc::new(Shared { state: Mutex::new(state), denials: None, connection: None, rules }),
             length: None,
             watched: None,
         }
     }
 
-    /// Lets `sweeper` end the stream when its client takes nothing; on HTTP/1.1 with its connection.
-    pub fn watched(mut self, sweeper: &Arc<Sweeper>, connection: Option<Arc<ConnectionClock>>) -> Self {
+    /// Lets `sweeper` end the stream when its client takes nothing, or is shut out; on HTTP/1.1 with its connection.
+    pub fn watched(
+        mut self,
+        sweeper: &Arc<Sweeper>,
+        connection: Option<Arc<ConnectionClock>>,
+        denials: &Arc<Denials>,
+    ) -> Self {
         if let Some(shared) = Arc::get_mut(&mut self.shared) {
             shared.connection = connection;
+            shared.denials = Some(denials.clone());
         }
         let weak: Weak<Shared> = Arc::downgrade(&self.shared);
         self.watched = Some(sweeper.watch(weak));
@@ -167,11 +181,30 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn denies(&self, state: &State) -> bool {
+        let caller = state.passage.as_ref().and_then(|passage| passage.account.caller.as_ref());
+        self.denials.as_ref().zip(caller).is_some_and(|(denials, caller)| denials.denies(caller))
+    }
+
+    fn end(&self, state: &mut State, outcome: Outcome, reason: &'static str) {
+        state.end(outcome, reason);
+        if let Some(connection) = &self.connection {
+            connection.end();
+        }
+    }
 }
 
 impl Timed for Shared {
     fn look(&self, now: Instant) {
         let mut state = self.lock();
+        if self.denies(&state) {
+            // First in plain words; who does not read them is cut.
+            if state.shut_out(now) >= TO_READ_WHY {
+                self.end(&mut state, Outcome::Refused, Refusal::Denied.label());
+            }
+            return;
+        }
         let Some((since, handed)) = state.owing else { return };
         if now.saturating_duration_since(since) < self.rules.stall {
             return;
@@ -180,9 +213,6 @@ impl Timed for Shared {
             state.owing = Some((now, state.handed));
             return;
         }
-        state.end(Outcome::Stalled, "write_stall");
-        if let Some(connection) = &self.connection {
-            connection.end();
-        }
+        self.end(&mut state, Outcome::Stalled, "write_stall");
     }
 }

@@ -27,6 +27,8 @@ pub enum Permission {
     Anyone,
     /// With a credential.
     User,
+    /// With the right to operate the fleet.
+    Operate,
     /// With the right to manage models.
     ManageModels,
 }
@@ -44,6 +46,10 @@ pub enum Action {
     Ready,
     /// State and estimated wait, for the page.
     Fleet,
+    /// An operator wakes the fleet.
+    Wake,
+    /// An operator puts the fleet to sleep.
+    Sleep,
     /// `/api/tags`
     Tags,
     /// `/api/ps`
@@ -101,6 +107,8 @@ pub static ROUTES: &[Route] = {
         row("GET, HEAD", "/health",              Native,    Public,         Probe,        Ready),
         row("GET, HEAD", "/api/version",         Native,    Public,         User,         Version),
         row("GET",       "/fleet",               Native,    Read,           User,         Fleet),
+        row("POST",      "/fleet/wake",          Native,    Administrative, Operate,      Wake),
+        row("POST",      "/fleet/sleep",         Native,    Administrative, Operate,      Sleep),
         row("GET, HEAD", "/api/tags",            Native,    Read,           User,         Tags),
         row("GET",       "/api/ps",              Native,    Read,           User,         Running),
         row("GET",       "/api/status",          Native,    Read,           User,         CloudStatus),

@@ -275,3 +275,51 @@ fn the_fields_of_an_attempt_are_new_each_time_and_shown_to_nobody() {
     let long = Rights { models: vec![model; 200], ..rights.clone() };
     assert!(matches!(trust.vouch("here", &errand(&long)), Err(TokenError::TooLong(8193..))));
 }
+
+/// The second hop looks at the body that the first has written: it must find nothing to change, or its caps and pins
+/// would add up, and the first hop would wait for an answer to another request.
+#[test]
+fn a_body_is_inspected_a_second_time_without_a_change() {
+    use crate::ollama::dialect::Api;
+    use crate::request::inspect::inspect;
+    let messages = json!([{ "role": "user", "content": "h\u{e9}llo \u{1f30d}" }]);
+    let prompt = json!("hello");
+    for (api, key, value) in [
+        (Api::Generate, "prompt", &prompt),
+        (Api::Chat, "messages", &messages),
+        (Api::Embed, "input", &prompt),
+        (Api::Embeddings, "prompt", &prompt),
+        (Api::ChatCompletions, "messages", &messages),
+        (Api::Completions, "prompt", &prompt),
+        (Api::OpenAiEmbeddings, "input", &prompt),
+        (Api::Responses, "input", &prompt),
+        (Api::Messages, "messages", &messages),
+        (Api::Show, "verbose", &json!(true)),
+    ] {
+        for operate in [false, true] {
+            for stream in [false, true] {
+                let rights = Rights { operate, ..rights() };
+                let mut body =
+                    json!({ "model": "Gemma3n:E4B", "stream": stream, "x": 1, "max_tokens": 9e4 as u32 });
+                body[key] = value.clone();
+                if matches!(api, Api::Generate | Api::Chat | Api::Embed) {
+                    body["options"] = json!({ "num_ctx": 8192, "temperature": 0.5 });
+                    body["keep_alive"] = json!("5m");
+                }
+                let first = inspect(api, body.to_string().into(), &rights, 1000).unwrap();
+                let second = inspect(api, first.body.clone(), &rights, 1000).unwrap();
+                assert_eq!(second.body, first.body, "{api:?}");
+                assert_eq!(
+                    (second.kind, &second.model, second.stream),
+                    (first.kind, &first.model, first.stream)
+                );
+                assert_eq!(second.prompt_tokens, first.prompt_tokens);
+                assert_eq!(second.output_tokens, first.output_tokens);
+                assert!(
+                    !second.hide_usage,
+                    "{api:?}: the first hop is shown the counts, and drops them itself"
+                );
+            }
+        }
+    }
+}

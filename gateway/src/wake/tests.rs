@@ -9,7 +9,7 @@ use fleet::store::{KeyHash, KeyRecord, Usage};
 use super::*;
 use crate::identity::{Principal, Priority};
 use crate::ollama::names::ModelName;
-use crate::request::queue::Demand;
+use crate::request::queue::{Demand, Patience, Reach};
 
 /// Holds one state and the reports, in memory: a paused clock bears no thread of a database.
 #[derive(Debug, Default)]
@@ -139,7 +139,8 @@ impl Watching {
             priority: Priority::Normal,
             work: 3.0,
             bytes: 10,
-            deadline: Instant::now() + Duration::from_secs(600),
+            reach: Reach::Anywhere,
+            patience: Patience { wait: Duration::from_secs(600), hold: Duration::from_secs(600) },
         };
         let queue = self.queue.clone();
         self.tasks.spawn(async move { queue.place(demand).await })
@@ -244,7 +245,7 @@ async fn a_broken_fleet_refuses_and_lets_go_of_whom_it_held() {
     store.set(Phase::Broken);
     store.state.lock().unwrap().reason = Some("there is no capacity".to_owned());
     pass(2.0).await;
-    let told = held.await.unwrap().err().expect("a refusal");
+    let told = held.await.unwrap().expect_err("a refusal");
     for refusal in [told, wake.admitted().unwrap_err()] {
         assert_eq!((refusal.status().as_u16(), refusal.label()), (503, "broken"));
         assert!(refusal.to_string().contains("there is no capacity"), "{refusal}");

@@ -11,6 +11,7 @@ use http::Request;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
+use crate::fleet_limits::early_in_a_minute;
 use crate::speak::{Answer, over_h2};
 use crate::support::{AUDIENCE, CHAT, TestGateway, chat, ollama, ollama_with, request};
 
@@ -112,6 +113,7 @@ async fn open_requests_are_counted_until_their_last_byte() {
 async fn tokens_are_counted_by_what_was_really_used() {
     let ollama = ollama_with(Model::chat(CHAT).words(50)).await;
     let gateway = gateway(&ollama, |user| user.tokens_per_minute = Some(600)).await;
+    early_in_a_minute().await;
     let mut answers = 0;
     let refused = loop {
         let answer = Answer::of(gateway.post("/api/chat", &chat(false))).await;

@@ -69,6 +69,12 @@ impl Builder {
         self
     }
 
+    /// Uses this store, not one of its own.
+    pub fn store(mut self, store: Arc<dyn Store>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
     /// Changes any setting.
     pub fn config(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(&mut self.config);

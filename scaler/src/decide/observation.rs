@@ -30,8 +30,10 @@ pub enum Phase {
     Booting,
     /// Takes requests.
     Ready,
-    /// Ordered to drain, or draining for a reason of its own. Takes no new requests.
+    /// Ordered to drain. Takes no new requests; the order can be taken back.
     Draining,
+    /// Drains for a reason of its own (a signal, a Spot notice): it does not come back, and ends by itself.
+    Leaving,
 }
 
 /// One living instance.

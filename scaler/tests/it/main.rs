@@ -9,3 +9,5 @@ mod it_distrusts_old_data;
 mod it_forecasts;
 mod it_converges;
 mod traces;
+#[cfg(feature = "aws")]
+mod aws;

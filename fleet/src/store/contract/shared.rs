@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Race, all};
 use crate::store::{
-    Boot, Change, FleetState, LeaseRecord, Phase, Progress, ProgressState, Store, WantedModel,
+    Boot, Change, FleetState, LeaseRecord, Phase, Progress, ProgressState, Spent, Store, WantedModel,
 };
 
 pub(super) async fn a_lease_is_taken_by_its_version<S: Store>(open: &impl Fn() -> S) {
@@ -39,7 +39,8 @@ pub(super) async fn a_state_changes_under_its_version<S: Store>(open: &impl Fn()
     let (store, other) = (open(), open());
     let asleep = store.state("state").await.unwrap();
     assert_eq!(asleep, FleetState::default());
-    let waking = asleep.moved_to(Phase::Waking, 100).booted(Boot { at: 90, seconds: None });
+    let mut waking = asleep.moved_to(Phase::Waking, 100).booted(Boot { at: 90, seconds: None });
+    waking.spent = Some(Spent { period: 202_611, gpu_seconds: 1234.5 });
     let Ok(Change::Made(made)) = store.change_state("state", &asleep, &waking).await else {
         panic!("not made")
     };

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::{ClassifyRetry, RetryAction, RetryConfig};
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
@@ -14,6 +14,7 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
 use super::item::{Item, text};
+use crate::aws::Fault;
 use crate::store::StoreError;
 
 /// How long a call may take.
@@ -55,8 +56,7 @@ impl DynamoStore {
     /// The table of this name where the machine is: region and credentials come from its environment, profile or
     /// instance role. Makes no call to the table.
     pub async fn connect(table: &str) -> Self {
-        let shared = aws_config::defaults(BehaviorVersion::v2026_01_12()).load().await;
-        Self::new(&shared, table, Patience::default())
+        Self::new(&crate::aws::here().await, table, Patience::default())
     }
 
     /// The table of this name where `shared` leads.
@@ -148,21 +148,8 @@ impl DynamoStore {
 }
 
 /// Names a fault in one line: the table's own code where it gave one.
-pub(super) fn fault<E: ProvideErrorMetadata>(error: SdkError<E>) -> StoreError {
-    let why = match &error {
-        SdkError::TimeoutError(_) => "no answer in time".to_owned(),
-        SdkError::DispatchFailure(failure) if failure.is_timeout() => "no answer in time".to_owned(),
-        SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
-            Some(error) => format!("no connection: {error}"),
-            None => "no connection".to_owned(),
-        },
-        SdkError::ServiceError(refused) => {
-            let (code, message) = (refused.err().code(), refused.err().message());
-            format!("{}: {}", code.unwrap_or("an error without a name"), message.unwrap_or("no reason given"))
-        }
-        _ => error.to_string(),
-    };
-    StoreError::Unavailable(why)
+pub(super) fn fault<E: ProvideErrorMetadata + std::error::Error>(error: SdkError<E>) -> StoreError {
+    StoreError::Unavailable(Fault::of(&error).to_string())
 }
 
 /// Codes with which the table says that it has done nothing.

@@ -19,27 +19,12 @@ fn config(endpoint: &str) -> Builder {
         .endpoint_url(endpoint)
 }
 
-/// Where an emulator listens. Outside CI it may be missing, which one line says.
-fn emulator(variable: &str) -> Option<String> {
-    let read = |name: &str| std::env::var_os(name).and_then(|value| value.into_string().ok());
-    match read(variable).filter(|endpoint| !endpoint.is_empty()) {
-        // Said by the script that starts them: this machine cannot run it.
-        Some(absent) if absent == "absent" => println!("skipped: {variable} says that it is absent"),
-        Some(endpoint) => return Some(endpoint),
-        None if read("CI").is_some_and(|ci| ci == "true") => {
-            panic!("CI must set {variable}: scripts/emulators.sh start")
-        }
-        None => println!("skipped: set {variable} (scripts/emulators.sh start) to test the store on it"),
-    }
-    None
-}
-
 /// An emulator on a busy machine may take its time; what is tested is what it says.
 const PATIENT: Patience =
     Patience { attempt: std::time::Duration::from_secs(20), call: std::time::Duration::from_secs(60) };
 
 async fn keeps_the_contract(variable: &str) {
-    let Some(endpoint) = emulator(variable) else { return };
+    let Some(endpoint) = crate::testing::emulator(variable) else { return };
     let table = format!("contract-{:08x}", fastrand::u32(..));
     let open = || {
         let store = DynamoStore::with(config(&endpoint), &table, PATIENT);

@@ -236,7 +236,10 @@ fn counts_of_whole_answers_are_read_from_their_end() {
 
 #[test]
 fn keep_alives_fit_their_family() {
-    assert_eq!(keepalive(Api::Chat), b" ");
-    assert!(keepalive(Api::Responses).starts_with(b":"));
-    assert!(keepalive(Api::Messages).starts_with(b"event: ping\n"));
+    for words in [None, Some("asleep, about 80 s")] {
+        assert_eq!(keepalive(Api::Chat, words), " ");
+        assert!(keepalive(Api::Messages, words).starts_with(b"event: ping\n"));
+    }
+    assert_eq!(keepalive(Api::Responses, None), ": keep-alive\n\n");
+    assert_eq!(keepalive(Api::Responses, Some("asleep, about 80 s")), ": asleep, about 80 s\n\n");
 }

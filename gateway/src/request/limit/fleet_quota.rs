@@ -21,7 +21,7 @@ use super::quota::too_many;
 use super::table::{Entry, Table};
 use super::{InMemory, Quota, Reservation};
 use crate::error::Refusal;
-use crate::identity::{Caller, Principal};
+use crate::identity::{Caller, Principal, Rights};
 use crate::metrics::Metrics;
 
 /// Longest wait for the table, which answers within 10 ms: half a second more to a first token is noticed, and bears it
@@ -99,7 +99,7 @@ impl FleetQuota {
 
     /// Asks the store, unless it is known not to answer.
     ///
-    /// A call that failed may have counted. It is not taken back: if it had not counted, that would be a credit, and a
+    /// A call that failed may have counted, and so may one whose caller left meanwhile. It is not taken back: if it had not counted, that would be a credit, and a
     /// limit that can be lifted by a flaky table is none. At worst a caller lacks one request's tokens until the next
     /// minute.
     async fn ask(&self, caller: &Caller, minute: Minute, tokens: u64) -> Option<Answer> {
@@ -107,8 +107,8 @@ impl FleetQuota {
             return None;
         }
         let (who, rights) = (caller.principal.as_str(), &caller.rights);
-        let limits = (rights.tokens_per_minute, u64::from(rights.requests_per_minute));
-        let asking = self.store.reserve(who, minute.number, tokens, 1, limits.0, limits.1);
+        let asking =
+            self.store.reserve(who, minute.number, tokens, 1, rights.tokens_per_minute, requests(rights));
         let late = || Err(StoreError::Unavailable("no answer in time".to_owned()));
         let answer = timeout(ANSWER_WITHIN, asking).await.unwrap_or_else(|_| late());
         match answer {
@@ -185,9 +185,15 @@ impl Quota for FleetQuota {
     }
 }
 
+/// Requests that may begin in one minute. A burst is allowed at once, also one that is larger than the minute's rate:
+/// what a single gateway lets through the fleet does not refuse.
+fn requests(rights: &Rights) -> u64 {
+    u64::from(rights.requests_per_minute.max(rights.requests_burst))
+}
+
 /// Which limit it was. The next minute begins with nothing used, so waiting for it is enough.
 fn refusal(caller: &Caller, window: Window, left: Duration) -> Refusal {
-    if window.requests >= i64::from(caller.rights.requests_per_minute) {
+    if window.requests.unsigned_abs() >= requests(&caller.rights) {
         return Refusal::TooMany { what: "you have reached your requests per minute", retry_after: left };
     }
     too_many(left)

@@ -231,6 +231,12 @@ impl State {
         self.lines.get(model).map_or(0.0, |line| line.wait(caller, priority, None, now))
     }
 
+    /// The longest of these waits over all models.
+    pub fn longest_wait(&self, caller: &Principal, priority: Priority, now: Instant) -> f64 {
+        let waits = self.lines.values().map(|line| line.wait(caller, priority, None, now));
+        waits.fold(0.0, f64::max)
+    }
+
     /// Every model for which something waits that may be served elsewhere.
     pub fn outlook(&self, now: Instant) -> Vec<Outlook> {
         let movable = |line: &Line| line.waiting.values().any(|w| w.demand.reach == Reach::Anywhere);

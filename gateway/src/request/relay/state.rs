@@ -2,8 +2,8 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Instant;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use tokio::time::Sleep;
@@ -16,6 +16,7 @@ use crate::ollama::frames::{Frames, Seen, facts_of_whole, keepalive};
 use crate::ollama::pace::Pace;
 use crate::request::account::Outcome;
 use crate::request::forward::{Begun, Changes, Slot, broke_off};
+use crate::wake::Wake;
 
 /// The end of a whole answer, where every API keeps its counts.
 const TAIL: usize = 2 << 10;
@@ -36,6 +37,12 @@ pub(super) struct State {
     /// Since when the client has had bytes waiting, and how many had been handed out by then.
     pub(super) owing: Option<(Instant, u64)>,
     pub(super) handed: u64,
+    /// Who knows what a held client waits for.
+    pub(super) wake: Option<Arc<Wake>>,
+    /// Since when the caller is shut out.
+    shut_out: Option<Instant>,
+    /// Who polls next.
+    waker: Option<Waker>,
 }
 
 /// What is being done.
@@ -77,6 +84,9 @@ impl State {
             timer: None,
             owing: None,
             handed: 0,
+            wake: None,
+            shut_out: None,
+            waker: None,
         }
     }
 
@@ -107,6 +117,7 @@ impl State {
             let step = match &mut self.phase {
                 Phase::Done => return Poll::Ready(None),
                 Phase::Ended => return Poll::Ready(Some(Err(Cut))),
+                _ if self.shut_out.is_some() => self.break_off(&Refusal::Denied),
                 Phase::Awaiting(awaited) => match awaited.as_mut().poll(cx) {
                     Poll::Pending => Step::Idle,
                     Poll::Ready(Ok(begun)) => {
@@ -132,6 +143,10 @@ impl State {
                 }
                 Step::Idle => {
                     self.owing = None; // the client has taken everything there is
+                    match &mut self.waker {
+                        Some(waker) => waker.clone_from(cx.waker()),
+                        none => *none = Some(cx.waker().clone()),
+                    }
                     Poll::Pending
                 }
             };
@@ -287,7 +302,7 @@ impl State {
             }
             let alive_at = self.last_sent + self.rules.keepalive_every;
             if self.may_keep_alive() && now >= alive_at {
-                return Step::Bytes(Bytes::from_static(keepalive(self.traits.api)));
+                return Step::Bytes(self.alive());
             }
             let due = if self.may_keep_alive() { alive_at.min(self.ends) } else { self.ends };
             let due = tokio::time::Instant::from_std(due);
@@ -303,6 +318,12 @@ impl State {
         }
     }
 
+    /// Keep-alive bytes; while a fleet wakes they say so, where clients skip the words.
+    fn alive(&self) -> Bytes {
+        let awaiting = self.wake.as_ref().filter(|_| matches!(self.phase, Phase::Awaiting(_)));
+        keepalive(self.traits.api, awaiting.and_then(|wake| wake.hint()).as_deref())
+    }
+
     fn may_keep_alive(&self) -> bool {
         match &self.phase {
             Phase::Awaiting(_) => true,
@@ -312,15 +333,30 @@ impl State {
     }
 
     fn too_late(&mut self) -> Step {
+        self.break_off(&Refusal::TooLate(
+            "the answer took longer than a request may; ask for less".to_owned(),
+        ))
+    }
+
+    /// Ends what has begun: a stream in words, an answer whose length is promised by a cut.
+    fn break_off(&mut self, refusal: &Refusal) -> Step {
         self.note_partial();
-        let refusal = Refusal::TooLate("the answer took longer than a request may; ask for less".to_owned());
         if self.traits.stream {
-            return self.refuse(&refusal);
+            return self.refuse(refusal);
         }
         if let Some(passage) = &mut self.passage {
-            passage.account.refused(&refusal);
+            passage.account.refused(refusal);
         }
         Step::Cut
+    }
+
+    /// The caller is shut out: the next poll ends the answer, and is asked for. Returns since how long this is so.
+    pub(super) fn shut_out(&mut self, now: Instant) -> Duration {
+        let since = *self.shut_out.get_or_insert(now);
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+        now.saturating_duration_since(since)
     }
 
     /// Ended by the sweeper: slot and upstream are free at once, the client sees the cut if it ever looks.

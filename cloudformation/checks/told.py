@@ -1,0 +1,121 @@
+"""What machines are told: the user data of nodes, fronts and a single node is run, and the files it writes are read."""
+
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import tomllib
+
+from template import HERE, read, say
+
+
+def value(node, names, conditions):
+    """An intrinsic function's value, of those that the settings and the user data use."""
+    if not isinstance(node, dict):
+        return [value(part, names, conditions) for part in node] if isinstance(node, list) else node
+    if len(node) != 1 or not next(iter(node)).startswith(("Fn::", "Ref")):
+        return {key: value(part, names, conditions) for key, part in node.items()}
+    (name, argument), = node.items()
+    if name == "Ref":
+        return names[argument]
+    if name == "Fn::GetAtt":
+        return names[".".join(argument)]
+    if name == "Fn::If":
+        return value(argument[1 if conditions[argument[0]] else 2], names, conditions)
+    if name == "Fn::Sub":
+        text, own = argument if isinstance(argument, list) else (argument, {})
+        known = names | value(own, names, conditions)
+        return re.sub(r"\$\{([\w.:]+)\}", lambda hole: str(known[hole[1]]), text)
+    parts = value(argument, names, conditions)
+    if name == "Fn::Join":
+        return parts[0].join(parts[1])
+    if name == "Fn::Split":
+        return parts[1].split(parts[0])
+    if name == "Fn::Select":
+        return parts[1][int(parts[0])]
+    return {"Fn::Base64": lambda: parts}[name]()
+
+
+def settings(direct, own_pool):
+    """The outputs of settings.yaml."""
+    names = {"Fleet": "main", "Domain": "translate.example.com", "AllowedRanges": ["203.0.113.0/24", "198.51.100.0/24"],
+             "VpcCidr": "10.0.0.0/16", "Issuer": "https://issuer.example.com/", "Client": "4fe" if own_pool else "",
+             "Table": "main-Table-1", "Models": "models-1", "Archive": "archive-1", "Nodes": "2-10",
+             "CertificateSecret": "arn:secret" if direct else "", "AWS::Region": "eu-west-1", "Entrance": ""}
+    if not direct:
+        section = read(HERE / "stacks/entrance.yaml")["Outputs"]["ScalerSection"]["Value"]
+        names["Entrance"] = value(section, {"Weights": "arn:aws:x:listener-rule/1", "Nodes": "arn:aws:x:targetgroup/n",
+                                            "Fronts": "arn:aws:x:targetgroup/f"}, {})
+    conditions = {"Direct": direct, "Pool": not direct, "OwnPool": own_pool, "OwnCertificate": direct}
+    resources = read(HERE / "stacks/settings.yaml")["Resources"]
+    return {name: value(resources[name]["Properties"]["Value"], names, conditions) for name in resources}
+
+
+def files(template, direct, told):
+    """The files that a machine's user data writes, by name."""
+    names = {"Fleet": "main", "Models": ["gemma3n:e4b", "nomic-embed-text"], "Settings": told["Gateway"],
+             "Environment": told["Environment"], "Scaler": told["Scaler"], "Address.AllocationId": "eipalloc-1"}
+    data = read(HERE / f"stacks/{template}.yaml")["Resources"]["Template"]["Properties"]["LaunchTemplateData"]["UserData"]
+    with tempfile.TemporaryDirectory() as folder:
+        machine = pathlib.Path(folder)
+        tool = machine / "cloud-init"
+        tool.write_text("#!/bin/sh\n[ \"$*\" = 'query v1.instance_id' ] && echo i-0123\n")
+        tool.chmod(0o755)
+        script = value(data, names, {"Direct": direct}).replace("/etc/ollama-fleet", f"{folder}/etc")
+        subprocess.run(["bash", "-c", script], check=True, env={"PATH": f"{folder}:/usr/bin:/bin"})
+        return {path.name: path.read_text().replace(f"{folder}/etc", "/etc/ollama-fleet") for path in (machine / "etc").iterdir()}
+
+
+def faults(written, expected):
+    """Where the files differ from what is expected of them, as `file: dotted key: value`."""
+    for (file, key), wanted in expected.items():
+        text = written.get(file, "")
+        known = dict(line.split("=", 1) for line in text.splitlines() if "=" in line) if file.endswith(".env") else tomllib.loads(text)
+        for part in key.split(".") if file.endswith(".toml") else [key]:
+            known = known.get(part, "missing") if isinstance(known, dict) else known[int(part)]
+        if known != wanted:
+            yield f"{file}: {key} is {json.dumps(known)}, not {json.dumps(wanted)}"
+
+
+ALWAYS = {
+    ("gateway.toml", "store.kind"): "dynamodb",
+    ("gateway.toml", "fleet.name"): "main",
+    ("gateway.toml", "access.allowed_networks"): ["203.0.113.0/24", "198.51.100.0/24", "10.0.0.0/16"],
+    ("gateway.toml", "access.allowed_origins"): ["https://translate.example.com"],
+    ("gateway.toml", "roles.admin.manage_models"): True,
+    ("node.env", "OLLAMA_ORIGINS"): "https://translate.example.com",
+    ("node.env", "GATEWAY__FLEET__NODE"): "i-0123",
+}
+NODE = {("gateway.toml", "ollama.parallel"): 4, ("gateway.toml", "ollama.models"): ["gemma3n:e4b", "nomic-embed-text"],
+        ("node.env", "ROLE"): "node", ("node.env", "OLLAMA_HOST"): "127.0.0.1:11434"}
+SCALER = {("scaler.toml", "group.kind"): "aws", ("scaler.toml", "group.name"): "main-nodes", ("scaler.toml", "group.min"): 2,
+          ("scaler.toml", "group.max"): 10, ("scaler.toml", "metrics.on"): True}
+BALANCED = {("gateway.toml", "access.trusted_proxies"): ["10.0.0.0/16"], ("gateway.toml", "tls"): "missing"}
+COGNITO = {("gateway.toml", "issuers.0.kind"): "cognito", ("gateway.toml", "issuers.0.client_ids"): ["4fe"],
+           ("gateway.toml", "issuers.0.audiences"): [], ("gateway.toml", "issuers.0.groups_claim"): "cognito:groups"}
+OUTSIDE = {("gateway.toml", "issuers.0.kind"): "oidc", ("gateway.toml", "issuers.0.client_ids"): [],
+           ("gateway.toml", "issuers.0.audiences"): ["https://api.translate.example.com"],
+           ("gateway.toml", "issuers.0.groups_claim"): "https://translate.example.com/groups"}
+
+
+def main():
+    good = True
+    node = files("fleet", False, settings(False, True))
+    good &= say("a node's files", [*faults(node, ALWAYS | NODE | BALANCED | COGNITO | {("gateway.toml", "listen.address"): "0.0.0.0:8443"}),
+                                   *(["it runs a scaler"] if "scaler.toml" in node else [])])
+    front = files("front", False, settings(False, False))
+    good &= say("a front's files, with an outside issuer", list(faults(front, ALWAYS | SCALER | BALANCED | OUTSIDE | {
+        ("node.env", "ROLE"): "front", ("gateway.toml", "ollama"): "missing",
+        ("scaler.toml", "entrance.rule"): "arn:aws:x:listener-rule/1", ("scaler.toml", "entrance.gpu_target_group"): "arn:aws:x:targetgroup/n",
+        ("scaler.toml", "entrance.front_target_group"): "arn:aws:x:targetgroup/f", ("scaler.toml", "group.warm_boot_seconds"): 90})))
+    single = files("fleet", True, settings(True, True))
+    good &= say("a single node's files", list(faults(single, ALWAYS | NODE | SCALER | COGNITO | {
+        ("gateway.toml", "listen.address"): "0.0.0.0:443", ("gateway.toml", "access.trusted_proxies"): [],
+        ("gateway.toml", "tls.certificate"): "/etc/ollama-fleet/tls/certificate.pem", ("node.env", "CERTIFICATE_SECRET"): "arn:secret",
+        ("node.env", "ADDRESS_ALLOCATION"): "eipalloc-1", ("scaler.toml", "entrance"): "missing"})))
+    sys.exit(not good)
+
+
+main()

@@ -1,0 +1,73 @@
+//! The fleet: a front, and a scaler whose group are machines on this one. They begin at none.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::net::UnixListener;
+
+use super::child::Child;
+use super::details::{Details, Reach};
+use super::place::Place;
+use super::{DRAIN, Options, config, gateway_program, issuer, ready, table, upstream};
+
+/// The file by which machines know that the demo lives: each holds a connection to it, and ends with it.
+pub(crate) const LIFELINE: &str = "lifeline";
+
+/// What all machines' gateways have in common.
+pub(crate) const NODE_CONFIG: &str = "node.toml";
+
+/// Starts everything, and stays until something ends that should not.
+pub(super) async fn run(place: &Place, options: &Options, children: &mut Vec<Child>) -> anyhow::Result<()> {
+    let issuer = issuer(&options.origin).await?;
+    let models = models(place, options).await?;
+    let lifeline = lifeline(place)?;
+    let ports = config::write_fleet(place, &issuer, &models, options)?;
+    let front = gateway_program(options.gateway.as_deref())?;
+    let arguments = ["--config".into(), place.file("front.toml").into_os_string()];
+    children.push(Child::kept("front", &front, &arguments, &[], place, DRAIN).await?);
+    let reach = Reach { models: &models, ports };
+    let serving = Details::new(place, &issuer, &reach, options, children)?;
+    ready(&serving, children).await?;
+    let scaler = front.with_file_name("scaler");
+    let arguments = ["--config".into(), place.file("scaler.toml").into_os_string()];
+    children.push(Child::kept("scaler", &scaler, &arguments, &[], place, DRAIN).await?);
+    let details = Details::new(place, &issuer, &reach, options, children)?;
+    details.write(place)?;
+    details.print()?;
+    let store = place.file("fleet.db");
+    tokio::select! {
+        // Held, never answered: what is connected waits for our end.
+        never = hold(lifeline) => never,
+        watched = table::watch(&store, children) => watched,
+    }
+}
+
+/// What the machines' Ollamas will have: a look at one, which ends at once if it is not there for others anyway.
+async fn models(place: &Place, options: &Options) -> anyhow::Result<upstream::Upstream> {
+    let mut looked_at = Vec::new();
+    let found = upstream::find(place, options.simulated, &mut looked_at).await;
+    for child in looked_at {
+        child.stop(Duration::from_secs(DRAIN)).await;
+    }
+    found
+}
+
+fn lifeline(place: &Place) -> anyhow::Result<UnixListener> {
+    let path = place.file(LIFELINE);
+    // That of a demo which was killed is in the way.
+    let _ = std::fs::remove_file(&path);
+    UnixListener::bind(&path).with_context(|| format!("listening on {}", path.display()))
+}
+
+async fn hold(lifeline: UnixListener) -> anyhow::Result<()> {
+    let mut machines = Vec::new();
+    loop {
+        machines.push(lifeline.accept().await.context("a machine's lifeline")?);
+    }
+}
+
+/// Does a demo's fleet fit into this folder's path? Sockets have short names.
+pub(super) fn fits(folder: &Path) -> bool {
+    folder.join(LIFELINE).as_os_str().len() < 100
+}
