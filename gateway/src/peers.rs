@@ -9,6 +9,8 @@ mod reading;
 mod choice;
 mod places;
 mod catalogue;
+#[cfg(test)]
+mod tests;
 
 pub use self::catalogue::Catalogue;
 pub use self::places::Places;

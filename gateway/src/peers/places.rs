@@ -71,7 +71,9 @@ impl Places {
     /// again, or for some seconds.
     pub fn failed(&self, peer: &Peer) {
         let mut state = self.state();
-        state.left_out.insert(peer.id, (Instant::now() + LEFT_OUT, peer.view.sequence));
+        // What it has reported since the request was sent does not count: it was told before the failure.
+        let sequence = self.roster.peer(peer.id).map_or(peer.view.sequence, |peer| peer.view.sequence);
+        state.left_out.insert(peer.id, (Instant::now() + LEFT_OUT, sequence));
         self.withdraw(&mut state, peer.id);
     }
 
@@ -113,7 +115,7 @@ impl Places {
     }
 
     /// Chooses, and tells the queue what has changed.
-    fn offer(&self, leaving: bool) {
+    pub(super) fn offer(&self, leaving: bool) {
         let mut state = self.state();
         let (peers, now) = (self.roster.peers(), Instant::now());
         if self.front {

@@ -245,7 +245,7 @@ async fn a_broken_fleet_refuses_and_lets_go_of_whom_it_held() {
     store.set(Phase::Broken);
     store.state.lock().unwrap().reason = Some("there is no capacity".to_owned());
     pass(2.0).await;
-    let told = held.await.unwrap().map(|_| ()).expect_err("a refusal");
+    let told = held.await.unwrap().expect_err("a refusal");
     for refusal in [told, wake.admitted().unwrap_err()] {
         assert_eq!((refusal.status().as_u16(), refusal.label()), (503, "broken"));
         assert!(refusal.to_string().contains("there is no capacity"), "{refusal}");

@@ -10,8 +10,8 @@ use gateway::identity::api_keys;
 use gateway::request::route::{Permission, ROUTES};
 use tokio::time::timeout;
 
-use crate::apis::{FAMILIES, until};
-use crate::support::{AUDIENCE, CHAT, TestGateway, chat, ollama, ollama_with, request};
+use crate::apis::{FAMILIES, h2_post, h2_wide, metric, until};
+use crate::support::{AUDIENCE, CHAT, TestGateway, chat, ollama, ollama_with};
 
 /// What is promised, and a little for a machine under load.
 const IN_FORCE: Duration = Duration::from_secs(12);
@@ -122,19 +122,21 @@ async fn who_waits_for_a_whole_answer_is_refused() {
 
 /// Nobody polls the answer of a client that is full, and so nobody would tell it.
 #[tokio::test]
-async fn who_does_not_read_is_cut() {
+async fn who_does_not_read_holds_nothing_either() {
     let ollama = ollama_with(Model::chat(CHAT).endless().context(1_000_000)).await;
     let builder = TestGateway::in_front_of(&ollama).await.config(|config| {
         config.limits.output_tokens = 1_000_000;
         config.queue.max_wait_seconds = Duration::from_secs(80_000);
     });
     let gateway = builder.start().await;
-    ollama.hold_tokens_after(60_000); // some 7 MB of lines: more than buffers hold
-    let mut raw = gateway.raw().await;
-    raw.send(request("POST", "/api/chat", &gateway.token(), &chat(true).to_string())).await;
-    ollama.wait_until(|stats| stats.running == 1).await.unwrap();
+    ollama.hold_tokens_after(60_000); // some 7 MB of lines: far more than the window takes
+    let mut h2 = h2_wide(&gateway).await;
+    let unread = h2_post(&gateway, &mut h2, "/api/chat", &chat(true)).await;
+    assert_eq!(unread.status(), 200);
     deny(&gateway, &alice(&gateway)).await;
-    until("it ends", || gateway.gateway.shared.queue.load().busy == 0).await;
+    until("the slot is free", || gateway.gateway.shared.queue.load().busy == 0).await;
     ollama.wait_until(|stats| stats.running == 0).await.unwrap();
-    assert!(!raw.rest().await.contains("\"done\":true"));
+    let refused = "gateway_requests_total{route=\"/api/chat\",outcome=\"refused\"}";
+    assert_eq!(metric(&gateway, refused), 1.0);
+    drop(unread);
 }

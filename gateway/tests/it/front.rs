@@ -84,7 +84,8 @@ async fn who_goes_from_the_front_is_gone_at_the_node() {
     for family in &FAMILIES {
         let before = ollama.cancelled();
         let mut answer = front.post(family.path, &family.body(true)).send().await.unwrap();
-        assert!(answer.chunk().await.unwrap().is_some());
+        // Slots are held for a moment behind the one that went before.
+        while answer.chunk().await.unwrap().unwrap() == family.keepalive.as_bytes() {}
         let gone = Instant::now();
         drop(answer);
         until("Ollama has noticed", || ollama.cancelled() > before).await;

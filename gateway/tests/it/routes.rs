@@ -145,6 +145,35 @@ async fn every_other_spelling_of_a_route_is_refused() {
 }
 
 #[tokio::test]
+async fn what_a_caller_may_not_is_403_before_anything_else() {
+    let ollama = ollama().await;
+    let gateway = TestGateway::in_front_of(&ollama).await.start().await;
+    let mut asker = Asker { gateway: &gateway, raw: None };
+    let (user, operator, admin) =
+        (gateway.token(), gateway.token_in("operators"), gateway.token_in("admins"));
+    let mut kept = Vec::new();
+    for route in ROUTES {
+        let allowed = match route.permission {
+            Permission::Probe | Permission::Anyone | Permission::User => [true, true, true],
+            Permission::Operate => [false, true, true],
+            Permission::ManageModels => [false, false, true],
+        };
+        for (token, allowed) in [&user, &operator, &admin].into_iter().zip(allowed) {
+            let method = route.methods.split(", ").next().unwrap();
+            let answer = asker.ask(method, &path(route), Some(token)).await;
+            assert_eq!(answer.status != 403, allowed, "{method} {}: {}", route.path, answer.status);
+            if !allowed {
+                kept.push(route.path);
+                assert!(answer.body.contains("only "), "in words: {}", answer.body);
+            }
+        }
+    }
+    kept.dedup();
+    assert_eq!(kept, ["/fleet/wake", "/fleet/sleep", "/api/pull", "/api/delete"]);
+    assert_eq!(gateway.store.state("default").await.unwrap().phase, fleet::store::Phase::FallingAsleep);
+}
+
+#[tokio::test]
 async fn what_ollama_has_and_nobody_may_is_404_for_everybody() {
     let ollama = ollama().await;
     let gateway = TestGateway::in_front_of(&ollama).await.start().await;
