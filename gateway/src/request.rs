@@ -128,13 +128,8 @@ impl Journey {
         };
         let (ask, hold) = self.inspect(head, body, route, api, &caller).await?;
         account.model = Some(ask.model.clone());
-        if route.class == Class::Inference && ask.kind != Kind::Unload {
-            self.shared.wake.admitted()?; // a fleet that sleeps wakes, a broken one says so at once
-        }
         let reservation = self.reserve(&ask, &caller).await?; // tokens, settled with the truth
-        if route.class == Class::Inference {
-            self.shared.activity.mark();
-        }
+        let reservation = self.count(route, &ask, reservation)?; // activity: a fleet that sleeps wakes
         let committing = Committing::new(&ask, &caller, pass, reservation);
         let means = Means { shared: self.shared.clone(), client: self.core.client.clone() };
         let answer = means.answer(ask, caller, account.id.clone(), hold); // queue for a place, forward: one future, not yet begun
@@ -235,6 +230,25 @@ impl Journey {
             Models::Here(keeper) => keeper.fresh().await,
             Models::Elsewhere(catalogue) => catalogue.fresh().await,
         }
+    }
+
+    /// An inference request is admitted: nothing else wakes the fleet or counts as activity. What only frees memory is
+    /// none. A broken fleet refuses at once, and that costs nothing.
+    fn count(
+        &self,
+        route: &Route,
+        ask: &Ask,
+        reservation: Option<limit::Reservation>,
+    ) -> Result<Option<limit::Reservation>, Refusal> {
+        if route.class != Class::Inference || ask.kind == Kind::Unload {
+            return Ok(reservation);
+        }
+        if let Err(broken) = self.shared.wake.admitted() {
+            reservation.into_iter().for_each(|reservation| reservation.settle(0));
+            return Err(broken);
+        }
+        self.shared.activity.mark();
+        Ok(reservation)
     }
 
     async fn reserve(&self, ask: &Ask, caller: &Caller) -> Result<Option<limit::Reservation>, Refusal> {

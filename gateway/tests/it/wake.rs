@@ -104,6 +104,20 @@ async fn lists_state_and_health_wake_nobody() {
     assert_eq!(state(&gateway).await.version, 1);
 }
 
+/// Who may not be served has no right to a node either.
+#[tokio::test]
+async fn who_is_over_a_limit_wakes_nobody() {
+    let ollama = ollama().await;
+    let builder = TestGateway::in_front_of(&ollama).await.config(|config| {
+        config.ollama = None;
+        config.roles.get_mut("user").unwrap().tokens_per_minute = Some(1);
+    });
+    let gateway = builder.start_unready().await;
+    assert_eq!(gateway.post("/api/chat", &chat(false)).send().await.unwrap().status(), 429);
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!(state(&gateway).await, FleetState::default());
+}
+
 #[tokio::test]
 async fn a_broken_fleet_answers_at_once_with_its_reason() {
     let gateway = front().await;
