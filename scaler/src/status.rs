@@ -161,7 +161,9 @@ impl View {
             group: group.map(GroupView::of),
             group_error,
             queued: queues().map(|report| u64::from(report.queued)).sum(),
-            queued_work_seconds: queues().map(|report| report.queued_work_seconds).sum(),
+            queued_work_seconds: queues()
+                .map(|report| report.queued_work_seconds)
+                .fold(0.0, |sum, one| sum + one),
             oldest_wait_seconds: queues().map(|report| report.oldest_wait_seconds).fold(0.0, f64::max),
             leader: LeaderView {
                 owner: read.lease.map(|lease| lease.owner).filter(|owner| !owner.is_empty()),

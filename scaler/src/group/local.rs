@@ -99,7 +99,10 @@ impl LocalGroup {
         if inner.lock.is_none() {
             return;
         }
-        inner.desired = 0;
+        // The next scaler starts from nothing: these end because we say so.
+        if let Err(error) = inner.set(0) {
+            tracing::warn!(%error, "the end of the local group could not be noted");
+        }
         inner.processes.iter_mut().for_each(Process::ask_to_end);
         let all_gone = async {
             while !inner.processes.is_empty() {
