@@ -13,13 +13,13 @@ async fn three_failed_boots_break_the_fleet_and_it_tries_again() {
     world.sim().bad_image = true;
     world.sim().ask(1, 5.0);
     world.until(3.0 * 700.0, |sim| sim.state.phase == Phase::Broken).await;
-    let launches = world.sim().count("launch");
+    let launches = world.count("launch");
     assert_eq!(launches, 3, "{}", world.sim());
     let reason = world.state().reason.unwrap();
     assert!(reason.contains('3'), "{reason}");
     world.until(60.0, |sim| sim.machines.is_empty() && sim.desired == 0).await;
     world.pass(500.0).await;
-    assert_eq!((world.sim().count("launch"), world.phase()), (launches, Phase::Broken));
+    assert_eq!((world.count("launch"), world.phase()), (launches, Phase::Broken));
     world.sim().bad_image = false;
     world.until(300.0, |sim| sim.served == 1).await;
     assert_eq!(world.state().boot_failures, 0);
@@ -33,10 +33,10 @@ async fn one_failed_try_of_a_broken_fleet_breaks_it_again() {
     world.sim().bad_image = true;
     world.sim().ask(1, 5.0);
     world.until(2100.0, |sim| sim.state.phase == Phase::Broken).await;
-    let first = world.sim().count("launch");
+    let first = world.count("launch");
     world.until(700.0, |sim| sim.state.phase == Phase::Waking).await;
     world.until(900.0, |sim| sim.state.phase == Phase::Broken).await;
-    assert_eq!(world.sim().count("launch"), first + 1);
+    assert_eq!(world.count("launch"), first + 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -67,7 +67,7 @@ async fn a_node_that_serves_keeps_the_fleet_awake_while_others_fail() {
         world.pass(60.0).await;
         assert_eq!(world.phase(), Phase::Awake);
     }
-    let launches = world.sim().count("launch");
+    let launches = world.count("launch");
     assert!((4..=9).contains(&launches), "{launches} launches of an image that does not boot, in 40 minutes");
 }
 
@@ -79,7 +79,7 @@ async fn refused_launches_are_waited_for_longer_and_longer() {
     world.sim().no_capacity = true;
     world.sim().ask(300, 5.0);
     world.pass(1200.0).await;
-    let writes = world.sim().count("desired");
+    let writes = world.count("desired");
     assert!((1..=25).contains(&writes), "{writes} writes in 20 minutes\n{}", world.sim());
     assert_eq!(world.phase(), Phase::Waking, "a refusal is no failed boot");
     world.sim().no_capacity = false;
@@ -100,12 +100,12 @@ async fn without_money_the_fleet_ends_and_says_why() {
     world.tell(|state| fleet::store::FleetState { spent, ..state.clone() }).await;
     world.until(200.0, |sim| sim.machines.is_empty()).await;
     assert_eq!(world.sim().served, 2, "what ran was finished");
-    let launches = world.sim().count("launch");
+    let launches = world.count("launch");
     world.pass(30.0).await;
     world.sim().ask(1, 5.0);
     world.until(60.0, |sim| sim.state.phase == Phase::Broken).await;
     assert!(world.state().reason.unwrap().contains("budget"));
-    assert_eq!(world.sim().count("launch"), launches);
+    assert_eq!(world.count("launch"), launches);
 }
 
 #[tokio::test(start_paused = true)]

@@ -21,9 +21,9 @@ async fn a_node_whose_gateway_fell_silent_is_replaced_after_two_looks() {
     let id = world.sim().machines[0].id.clone();
     let took = world.until(150.0, |sim| sim.count("unhealthy") == 1).await;
     assert!(took >= 60.0, "silent for 30 s, and looked at twice, 30 s apart: {took}");
-    assert_eq!(world.sim().count(&format!("unhealthy {id}")), 1);
+    assert_eq!(world.count(&format!("unhealthy {id}")), 1);
     world.pass(300.0).await;
-    assert_eq!(world.sim().count("unhealthy"), 1);
+    assert_eq!(world.count("unhealthy"), 1);
     assert_eq!(world.sim().living().count(), 2);
 }
 
@@ -36,7 +36,7 @@ async fn a_node_that_starts_again_and_again_is_replaced_and_one_that_recovers_is
     world.pass(25.0).await;
     world.sim().machines[0].dead_ollama = false;
     world.pass(60.0).await;
-    assert_eq!(world.sim().count("unhealthy"), 0, "it came back in time");
+    assert_eq!(world.count("unhealthy"), 0, "it came back in time");
     world.sim().machines[0].dead_ollama = true;
     world.until(120.0, |sim| sim.count("unhealthy") == 1).await;
 }
@@ -53,7 +53,7 @@ async fn a_store_that_fails_makes_nobody_sick() {
         world.pass(20.0).await;
     }
     world.pass(300.0).await;
-    assert_eq!((world.sim().count("unhealthy"), world.sim().count("terminate")), (0, 0), "{}", world.sim());
+    assert_eq!((world.count("unhealthy"), world.count("terminate")), (0, 0), "{}", world.sim());
 }
 
 #[tokio::test(start_paused = true)]
@@ -63,7 +63,7 @@ async fn all_silent_at_once_is_not_the_nodes_fault() {
     world.pass(120.0).await;
     world.sim().machines.iter_mut().for_each(|one| one.mute = true);
     world.pass(600.0).await;
-    assert_eq!(world.sim().count("unhealthy"), 0);
+    assert_eq!(world.count("unhealthy"), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -80,5 +80,5 @@ async fn what_drains_by_itself_is_let_go_and_does_not_hold_up_a_launch() {
     world.pass(10.0).await;
     world.sim().ask(1, 5.0);
     world.until(100.0, |sim| sim.served == 2).await;
-    assert_eq!(world.sim().count("terminate"), 0);
+    assert_eq!(world.count("terminate"), 0);
 }

@@ -99,7 +99,7 @@ async fn nothing_ends_while_an_instance_refresh_runs() {
     world.until(120.0, |sim| sim.served == 1).await;
     world.sim().refreshing = true;
     world.pass(900.0).await;
-    assert_eq!(world.sim().count("terminate"), 0);
+    assert_eq!(world.count("terminate"), 0);
     world.sim().refreshing = false;
     world.until(400.0, |sim| sim.is_asleep()).await;
 }
@@ -139,9 +139,9 @@ async fn a_jump_of_the_clock_changes_nothing() {
     world.until(900.0, |sim| sim.served > 20).await;
     for jump in [7200, -7200, 86_400 * 40, 0] {
         world.jump.store(jump, Relaxed);
-        let before = (world.sim().count("terminate"), world.sim().count("unhealthy"));
+        let before = (world.count("terminate"), world.count("unhealthy"));
         world.pass(20.0).await;
-        assert_eq!((world.sim().count("terminate"), world.sim().count("unhealthy")), before, "{jump}");
+        assert_eq!((world.count("terminate"), world.count("unhealthy")), before, "{jump}");
     }
     world.until(1800.0, |sim| sim.served == 200).await;
     world.until(900.0, |sim| sim.is_asleep()).await;

@@ -10,11 +10,11 @@ pub mod sim;
 pub mod store;
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use fleet::shutdown::Tasks;
-use fleet::store::{FleetState, Phase, Store};
+use fleet::store::{Change, FleetState, Phase, Store};
 use jiff::tz::TimeZone;
 use scaler::clock::Clock;
 use scaler::decide::policy::Policy;
@@ -65,7 +65,7 @@ impl Running {
     /// It ends as by SIGTERM.
     pub async fn end(mut self) {
         self.stop.cancel();
-        (&mut self.task).await.unwrap();
+        assert!((&mut self.task).await.is_ok());
     }
 }
 
@@ -92,7 +92,11 @@ impl World {
     }
 
     pub fn sim(&self) -> MutexGuard<'_, Sim> {
-        self.sim.lock().unwrap()
+        self.sim.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn scalers(&self) -> MutexGuard<'_, Vec<Arc<Scaler>>> {
+        self.scalers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Seconds since the beginning.
@@ -133,7 +137,7 @@ impl World {
     pub fn scaler_with(&self, name: &str, fate: Fate) -> Running {
         let fate = Arc::new(fate);
         let scaler = Arc::new(Scaler::new(self.parts(name, &fate), name));
-        self.scalers.lock().unwrap().push(scaler.clone());
+        self.scalers().push(scaler.clone());
         let (stop, running) = (CancellationToken::new(), scaler.clone());
         let token = stop.clone();
         let task = self.tasks.spawn(async move { Box::pin(running.run(token)).await });
@@ -142,7 +146,7 @@ impl World {
 
     /// How many scalers may act at this moment. The dead count too: their right must have lapsed.
     pub fn leaders(&self) -> usize {
-        self.scalers.lock().unwrap().iter().filter(|scaler| scaler.lease().may_act()).count()
+        self.scalers().iter().filter(|scaler| scaler.lease().may_act()).count()
     }
 
     /// Lets so many seconds pass, looking at the invariants all the while.
@@ -187,8 +191,13 @@ impl World {
     /// Changes the state as an operator would.
     pub async fn tell(&self, change: impl Fn(&FleetState) -> FleetState) {
         let (store, old) = (self.store(), self.state());
-        let told = store.change_state(FLEET, &old, &change(&old)).await.unwrap();
-        assert!(matches!(told, fleet::store::Change::Made(_)));
+        let told = store.change_state(FLEET, &old, &change(&old)).await;
+        assert!(matches!(told, Ok(Change::Made(_))));
+    }
+
+    /// Calls so far that begin so.
+    pub fn count(&self, begins: &str) -> usize {
+        self.sim().count(begins)
     }
 
     pub fn wall(&self) -> i64 {

@@ -1,7 +1,7 @@
 //! The group as a scaler calls it.
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use scaler::decide::observation::NodeId;
@@ -28,11 +28,11 @@ impl FakeGroup {
     /// A call that changes something.
     async fn change(&self, what: impl Fn(&mut Sim) -> Result<(), GroupError>) -> Result<(), GroupError> {
         let turn = {
-            let mut sim = self.sim.lock().unwrap();
+            let mut sim = self.sim.lock().unwrap_or_else(PoisonError::into_inner);
             self.fate.turn(&mut sim.random)
         };
         let done = |sim: &Mutex<Sim>| {
-            let mut sim = sim.lock().unwrap();
+            let mut sim = sim.lock().unwrap_or_else(PoisonError::into_inner);
             sim.actor.clone_from(&self.name);
             what(&mut sim)
         };
@@ -56,7 +56,7 @@ impl FakeGroup {
 #[async_trait]
 impl Group for FakeGroup {
     async fn describe(&self) -> Result<Description, GroupError> {
-        self.sim.lock().unwrap().describe()
+        self.sim.lock().unwrap_or_else(PoisonError::into_inner).describe()
     }
 
     async fn set_desired(&self, desired: u32) -> Result<(), GroupError> {

@@ -1,7 +1,7 @@
 //! The table in memory, as the contract of every store has it; it can be out.
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use fleet::report::{NodeRecord, Order, Report, ReportAnswer, STALE_AFTER};
@@ -26,14 +26,14 @@ impl fmt::Debug for MemoryStore {
 
 impl MemoryStore {
     fn read<T>(&self, what: impl Fn(&mut Sim) -> T) -> Result<T, StoreError> {
-        let mut sim = self.sim.lock().unwrap();
+        let mut sim = self.sim.lock().unwrap_or_else(PoisonError::into_inner);
         if sim.store_out { Err(out()) } else { Ok(what(&mut sim)) }
     }
 
     /// A call that changes something.
     async fn change<T>(&self, what: impl Fn(&mut Sim) -> T) -> Result<T, StoreError> {
         let turn = {
-            let mut sim = self.sim.lock().unwrap();
+            let mut sim = self.sim.lock().unwrap_or_else(PoisonError::into_inner);
             self.fate.turn(&mut sim.random)
         };
         match turn {
