@@ -21,6 +21,7 @@ pub mod entrance;
 pub mod publish;
 pub mod round;
 pub mod run;
+pub mod status;
 pub mod simulate;
 
 /// A time or a span in seconds. Times count from any one fixed moment of a clock that never runs backwards.

@@ -1,4 +1,4 @@
-//! The `scaler` program.
+//! The `scaler` program: reads its configuration and scales, or does what else the line says.
 
 mod command;
 
@@ -7,5 +7,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    command::Command::parse().run()
+    match command::Command::try_parse() {
+        Ok(command) => command.run(),
+        Err(told) => command::told(&told),
+    }
 }

@@ -229,7 +229,7 @@ impl Observer {
 }
 
 /// The point of the week in that zone.
-fn moment(wall: i64, zone: &TimeZone) -> Option<Moment> {
+pub(crate) fn moment(wall: i64, zone: &TimeZone) -> Option<Moment> {
     let here = Timestamp::from_second(wall).ok()?.to_zoned(zone.clone());
     let weekday = u8::try_from(here.weekday().to_monday_zero_offset()).ok()?;
     let minute = u16::try_from(here.hour()).ok()? * 60 + u16::try_from(here.minute()).ok()?;

@@ -75,17 +75,19 @@ impl Scaler {
             let next = began + if hurry { PEEK } else { ROUND };
             tokio::select! {
                 () = shutdown.cancelled() => {}
-                () = self.pause(&mut round, next) => {}
+                () = self.pause(&mut round, next, leads) => {}
             }
         }
     }
 
     /// Waits for the next round, or for a change of a state in which nobody serves.
-    async fn pause(&self, round: &mut Round, next: Instant) {
+    async fn pause(&self, round: &mut Round, next: Instant, led: bool) {
         let version = round.state().version;
         while Instant::now() + PEEK < next {
+            if self.lease.may_act() != led {
+                return; // a new leader does not wait for a whole round
+            }
             if round.state().phase == Phase::Awake {
-                // The lease may have come meanwhile: a new leader does not wait for a whole round.
                 sleep_until(next.min(Instant::now() + PEEK)).await;
                 continue;
             }
