@@ -7,6 +7,7 @@ mod hooks;
 mod it_drives_a_group;
 mod it_names_what_went_wrong;
 mod it_keeps_the_entrance;
+mod on_an_emulator;
 
 use std::time::Duration;
 
