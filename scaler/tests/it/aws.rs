@@ -1,7 +1,12 @@
 //! The scaler's side of AWS, by the real SDK: on our own fake, which has behaviour, and on an emulator, which has another
 //! author.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a helper of tests fails its test by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a helper of tests fails its test by panicking"
+)]
 
 mod hooks;
 mod it_drives_a_group;
