@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# `start` or `stop` what stands in for AWS in the tests: MiniStack, and Amazon's own DynamoDB Local where Java and Maven
-# are present. Both listen on free loopback ports; .tools/emulators.env says where.
+# `start` or `stop` what stands in for AWS in the tests: MiniStack, moto for what MiniStack lacks of Auto Scaling and load
+# balancing, and Amazon's own DynamoDB Local where Java and Maven are present. All listen on free loopback ports;
+# .tools/emulators.env says where.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 state=.tools/emulators
@@ -9,7 +10,7 @@ environment=.tools/emulators.env
 # A port that is free now. Another program may take it before we do; the wait below then fails, loudly.
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
-install_ministack() {
+install_python() {
     cmp -s scripts/requirements-emulators.txt $state/python/installed && return
     python3 -m venv $state/python
     $state/python/bin/pip install --quiet --require-hashes --requirement scripts/requirements-emulators.txt
@@ -46,11 +47,13 @@ await() {
 start() {
     stop
     mkdir -p $state
-    install_ministack
-    local ministack local_port java=absent
+    install_python
+    local ministack moto local_port java=absent
     ministack=$(free_port)
     launch ministack env BIND_HOST=127.0.0.1 GATEWAY_PORT="$ministack" MINISTACK_ACCOUNT_ID=123456789012 \
         "$state/python/bin/ministack"
+    moto=$(free_port)
+    launch moto "$state/python/bin/moto_server" -H 127.0.0.1 -p "$moto"
     if command -v java >/dev/null && command -v mvn >/dev/null; then
         install_dynamodb_local
         local_port=$(free_port)
@@ -60,8 +63,9 @@ start() {
         java=http://127.0.0.1:$local_port
     fi
     await ministack "$ministack"
-    printf 'export FLEET_TEST_MINISTACK=%s\nexport FLEET_TEST_DYNAMODB_LOCAL=%s\n' \
-        "http://127.0.0.1:$ministack" "$java" >$environment
+    await moto "$moto"
+    printf 'export FLEET_TEST_%s\n' "MINISTACK=http://127.0.0.1:$ministack" "MOTO=http://127.0.0.1:$moto" \
+        "DYNAMODB_LOCAL=$java" >$environment
 }
 
 # Ends only what was started here: the process groups noted, while they still are what they were.

@@ -15,4 +15,5 @@ mod cancels;
 mod faults;
 mod sign_in;
 mod tokens;
+mod aws;
 mod up;

@@ -8,9 +8,7 @@ use aws_config::SdkConfig;
 use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::config::{Builder, Config};
 use aws_sdk_elasticloadbalancingv2::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_elasticloadbalancingv2::types::{
-    Action, ActionTypeEnum, TargetGroupTuple, TargetHealthStateEnum,
-};
+use aws_sdk_elasticloadbalancingv2::types::{Action, TargetGroupTuple, TargetHealthStateEnum};
 use fleet::aws::{CALL, Fault, once, twice};
 use futures_util::future::try_join;
 
@@ -109,16 +107,12 @@ impl Entrance for LoadBalancer {
     }
 }
 
-/// The groups of a forward action, with their stickiness and order left as they are.
+/// The groups of a forward action. A single group may come without this list: then the rule is not ours.
 fn groups(action: &Action) -> &[TargetGroupTuple] {
     action.forward_config().map_or(&[], |forward| forward.target_groups())
 }
 
 fn groups_mut(action: &mut Action) -> &mut [TargetGroupTuple] {
-    if action.r#type() == Some(&ActionTypeEnum::Forward) {
-        // The short form, which AWS tells beside the long one and refuses where the two differ.
-        action.target_group_arn = None;
-    }
     action
         .forward_config
         .as_mut()

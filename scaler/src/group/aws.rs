@@ -19,7 +19,6 @@ use aws_sdk_autoscaling::config::{Builder, Config};
 use aws_sdk_autoscaling::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_autoscaling::types::{
     Activity, AutoScalingGroup, InstanceRefresh, InstanceRefreshStatus as Refresh, LifecycleState,
-    WarmPoolStatus,
 };
 use fleet::aws::{CALL, Fault, once, twice};
 use futures_util::future::try_join3;
@@ -59,10 +58,7 @@ impl AutoScaling {
     async fn look(&self) -> Result<Description, GroupError> {
         let (group, activities, refreshes) =
             try_join3(self.group(), self.activities(), self.refreshes()).await?;
-        let pool = group
-            .warm_pool_configuration()
-            .filter(|pool| pool.status() != Some(&WarmPoolStatus::PendingDelete));
-        let warm = match pool {
+        let warm = match group.warm_pool_configuration() {
             Some(_) => Some(self.warm().await?),
             None => None,
         };

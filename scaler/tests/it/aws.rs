@@ -1,12 +1,18 @@
 //! The scaler's side of AWS, by the real SDK: on our own fake, which has behaviour, and on an emulator, which has another
 //! author.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a helper of tests fails its test by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a helper of tests fails its test by panicking"
+)]
 
 mod hooks;
 mod it_drives_a_group;
 mod it_names_what_went_wrong;
 mod it_keeps_the_entrance;
+mod on_an_emulator;
 
 use std::time::Duration;
 
