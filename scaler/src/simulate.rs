@@ -4,6 +4,7 @@
 pub mod trace;
 pub mod generate;
 pub mod setting;
+pub mod faults;
 pub mod node;
 pub mod world;
 pub mod replay;

@@ -154,7 +154,7 @@ impl Simulate {
             DriveName::Calls => Drive::Calls,
             DriveName::Metrics => Drive::Metrics,
         };
-        Ours { value_of_waiting: self.v, drive, belief: self.belief }
+        Ours { value_of_waiting: self.v, drive, belief: self.belief, withdraw: true }
     }
 
     fn contestants(&self) -> Vec<Contestant> {

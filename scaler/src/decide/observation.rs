@@ -30,8 +30,11 @@ pub enum Phase {
     Booting,
     /// Takes requests.
     Ready,
-    /// Ordered to drain, or draining for a reason of its own. Takes no new requests.
+    /// Ordered to drain. Takes no new requests, and would again if the order were taken back.
     Draining,
+    /// On its way out for a reason of its own: a Spot notice, a signal, a refresh. Takes no new requests, does not come
+    /// back, and leaves without our doing.
+    Leaving,
 }
 
 /// One living instance.

@@ -54,6 +54,8 @@ pub struct Replayed {
     pub hours: f64,
     /// Launches.
     pub launches: u32,
+    /// Streams cut off because their node was taken away.
+    pub cut: u32,
     /// Samples, evenly spaced.
     pub samples: Vec<Sample>,
 }
@@ -101,7 +103,7 @@ pub fn replay(
         }
     }
     world.now = end;
-    Replayed { hours: world.hours(), launches: world.launches, waits: world.waits, samples }
+    Replayed { hours: world.hours(), launches: world.launches, cut: world.cut, waits: world.waits, samples }
 }
 
 fn sample(world: &World) -> Sample {

@@ -28,6 +28,8 @@ pub struct Summary {
     pub requests: usize,
     /// Requests that never began.
     pub lost: usize,
+    /// Streams cut off because their node was taken away; a controller cannot help it.
+    pub cut: u32,
 }
 
 impl Summary {
@@ -53,6 +55,7 @@ impl Summary {
             within_60: within(60.0),
             requests: waits.len(),
             lost: requests.len() - first - waits.len(),
+            cut: replayed.cut,
         }
     }
 }
