@@ -28,10 +28,10 @@ const REPORT_STALE: Seconds = 15.0;
 /// A report older than this says nothing at all.
 const REPORT_LOST: Seconds = 60.0;
 
-/// A surplus node is held for a boot, 40 s less where forecasts are perfect, and two minutes more where they are wrong by
-/// as much as the rate itself: what can be foreseen can be launched in time, what cannot must be there. Deviation from a
-/// fixed boot and 60 s, which costs the smooth days what only the bursts need. `regret` (`memory`) comes on top.
-const HOLD: (Seconds, Seconds) = (-40.0, 120.0);
+/// A surplus node is held for a boot, 80 s less where forecasts are perfect, and 60 s more where they are wrong by as much
+/// as the rate itself: what can be foreseen can be launched in time, what cannot must be there. Deviation from a fixed
+/// boot and 60 s, which costs the smooth days what only the bursts need. `regret` (`memory`) comes on top.
+const HOLD: (Seconds, Seconds) = (-80.0, 140.0);
 
 /// However short a boot, a surplus node is held so long.
 const HOLD_LEAST: Seconds = 30.0;

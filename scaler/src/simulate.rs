@@ -13,4 +13,5 @@ pub mod baselines;
 pub mod clairvoyant;
 pub mod contest;
 pub mod statistics;
+pub mod aims;
 pub mod picture;

@@ -20,9 +20,8 @@ const DISPERSION: (f64, f64) = (1.0, 12.0);
 
 /// How much of the learned curve counts. The queue that is here already is counted apart, so a part of it is enough.
 ///
-/// Deviation: the capacities follow the last 100 s, not the last minute, because a capacity that rises within a burst
-/// hides it. Measured against 45 s at a boot of 240 s (seed 1): azure23_code 3.2 to 2.7 s mean wait for 15.0 to 17.0
-/// hours; servegen_team_w1 the same waits for 502 to 509 hours. At 90 s the gain on azure23_code depends on the seed.
+/// Deviation: the capacities follow the last 90 s, not the last minute, because a capacity that rises within a burst
+/// hides it.
 const SHARE: f64 = 0.2;
 
 /// So many windows are remembered: ten minutes. Fewer than the second number say nothing yet.
@@ -30,8 +29,8 @@ const WINDOWS: usize = 60;
 const FEW: usize = 4;
 
 /// The deviation of ten-second windows overstates what three of them in a row can do, but a burst often fills them all:
-/// taken a little larger than measured. At 1.0 azure23_code waits 1.2 s instead of 1.1 s for the same hours.
-const SCATTER: f64 = 1.29;
+/// taken larger than measured.
+const SCATTER: f64 = 1.5;
 const MOST_SCATTER: f64 = 2.0;
 
 /// Beyond this load the fluid model of `decide` sees the queue grow by itself.

@@ -20,7 +20,7 @@ const EVERY: Seconds = 5.0;
 /// Judged forecasts that the errors remember, about an hour of them, and how many the scatter of what has come counts
 /// for beside them.
 const JUDGED: f64 = 720.0;
-const PRIOR: f64 = 126.0;
+const PRIOR: f64 = 120.0;
 
 /// The relative error of a forecast about which nothing at all is known.
 const UNKNOWN: f64 = 1.0;

@@ -7,8 +7,8 @@ use crate::decide::observation::{Group, Node, Observation, Orders, Phase};
 use crate::decide::policy::{Drive, Policy};
 use crate::decide::{Decision, Memory, decide};
 
-use super::replay::Controller;
 use super::node::SimNode;
+use super::replay::Controller;
 use super::world::{World, uniform};
 
 /// Metrics are published this often, and a ten-second alarm looks at them as often.

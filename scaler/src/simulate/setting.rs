@@ -90,6 +90,12 @@ impl Setting {
         }
     }
 
+    /// Seconds from the beginning to the last arrival.
+    #[must_use]
+    pub fn span(&self) -> Seconds {
+        self.requests.last().map_or(0.0, |last| last.arrival)
+    }
+
     /// The machines.
     #[must_use]
     pub fn machines(&self) -> Machines {
