@@ -16,7 +16,7 @@ pub use outlook::Outlook;
 
 use crate::Seconds;
 use launch::{Coming, USEFUL};
-use observation::{Observation, Phase};
+use observation::{Node, Observation, Phase};
 use policy::{Drive, Policy};
 
 /// A description of the group older than this is no ground for changing it.
@@ -28,9 +28,22 @@ const REPORT_STALE: Seconds = 15.0;
 /// A report older than this says nothing at all.
 const REPORT_LOST: Seconds = 60.0;
 
-/// Beside its boot, a surplus node is held for half a minute: boots are not exactly as long as expected. Half of the
-/// usual minute, because regret (`memory`) lengthens the hold where it pays.
-const HOLD_MARGIN: Seconds = 30.0;
+/// A surplus node is held for a boot, 80 s less where forecasts are perfect, and 60 s more where they are wrong by as much
+/// as the rate itself: what can be foreseen can be launched in time, what cannot must be there. Deviation from a fixed
+/// boot and 60 s, which costs the smooth days what only the bursts need. `regret` (`memory`) comes on top.
+const HOLD: (Seconds, Seconds) = (-80.0, 140.0);
+
+/// However short a boot, a surplus node is held so long.
+const HOLD_LEAST: Seconds = 30.0;
+
+/// A launch is withdrawn when its node would be surplus so many times its remaining boot from now.
+const WITHDRAW_AHEAD: f64 = 1.5;
+
+/// Booting nodes that should be ready this soon are not withdrawn.
+const NEARLY_READY: Seconds = 30.0;
+
+/// A boot that took so many times the estimate is given up on: it is neither counted on nor in the way of another.
+const FAILED_BOOT: f64 = 2.0;
 
 /// A booting node that is overdue is expected this soon, whatever the estimate says.
 const OVERDUE: Seconds = 10.0;
@@ -72,6 +85,7 @@ pub fn decide(seen: &Observation, policy: &Policy, memory: &mut Memory) -> Decis
     } else if !frozen {
         let kept = memory.kept(seen.now, wish.hold, policy.idle).max(wish.floor).max(wish.need);
         surplus(kept, &wish, seen, &mut decision);
+        decision.withdraw = withdrawn(&wish, seen, policy, memory);
     }
     if !frozen {
         shrink::leave(seen, &mut decision);
@@ -96,7 +110,9 @@ impl Wish {
     fn of(seen: &Observation, policy: &Policy, memory: &Memory) -> Self {
         let forecast = &memory.forecast;
         let boot = forecast.boots.mean();
-        let hold = boot + policy.price.total() + HOLD_MARGIN + memory.regretted(seen.now);
+        let (least, by_error) = HOLD;
+        let hold = (boot + policy.price.total() + least + by_error * forecast.next().1).max(HOLD_LEAST)
+            + memory.regretted(seen.now);
         let coming = coming(seen, boot);
         let floor = rails::floor(policy, seen);
         let ending = seen.orders.sleep || over(seen, policy, memory);
@@ -111,7 +127,9 @@ impl Wish {
         let worth = launch::worth(&outlook, &coming, most, policy.price.total(), hold);
         let wake = coming.all() == 0 && seen.waiting.count > 0;
         let launches = worth.max(u32::from(wake)).max(floor.saturating_sub(coming.all()));
-        let regret = if launches > 0 { launch::regret(&outlook, &coming, launches) } else { 0.0 };
+        // Whom a wake keeps waiting no surplus could have saved: the last node has its own time to stay.
+        let lacked = launches > 0 && coming.ready > 0;
+        let regret = if lacked { launch::regret(&outlook, &coming, launches) } else { 0.0 };
         Self { coming, need, launches, floor, hold, boot, regret, wake, ending }
     }
 }
@@ -124,8 +142,9 @@ fn over(seen: &Observation, policy: &Policy, memory: &Memory) -> bool {
 /// What serves and what will. Desired counts that no instance shows yet are launches just ordered.
 fn coming(seen: &Observation, boot: Seconds) -> Coming {
     let phase = |phase: Phase| seen.nodes.iter().filter(move |node| node.phase == phase);
-    let mut etas: Vec<_> =
-        phase(Phase::Booting).map(|node| (node.launched_at + boot - seen.now).max(OVERDUE)).collect();
+    let hopeful = |node: &&Node| seen.now - node.launched_at <= FAILED_BOOT * boot;
+    let eta = |node: &Node| (node.launched_at + boot - seen.now).max(OVERDUE);
+    let mut etas: Vec<_> = phase(Phase::Booting).filter(hopeful).map(eta).collect();
     let unseen = seen.group.desired.saturating_sub(seen.nodes.len() as u32);
     etas.extend(std::iter::repeat_n(boot, unseen as usize));
     // A node that has been silent for long serves nobody we know of; the health check replaces it, not we.
@@ -172,4 +191,21 @@ fn surplus(kept: u32, wish: &Wish, seen: &Observation, decision: &mut Decision) 
     } else {
         shrink::to(kept, seen, decision);
     }
+}
+
+/// The desired count without the launches that nobody will need for as long as they still boot, newest first. They hold no
+/// work, and nobody waits: a queue is the sign that forecasts were too low.
+fn withdrawn(wish: &Wish, seen: &Observation, policy: &Policy, memory: &Memory) -> Option<u32> {
+    if seen.waiting.count > 0 || seen.group.refreshing {
+        return None;
+    }
+    let (mut etas, ready) = (wish.coming.etas.clone(), wish.coming.ready);
+    etas.sort_by(|a, b| b.total_cmp(a));
+    let surplus = |left: usize, eta: Seconds| {
+        let kept = memory.kept(seen.now + WITHDRAW_AHEAD * eta, wish.hold, policy.idle);
+        eta > NEARLY_READY && kept.max(wish.need).max(wish.floor) < ready + left as u32
+    };
+    let count = (0..etas.len()).take_while(|i| surplus(etas.len() - i, etas[*i])).count() as u32;
+    let living = seen.group.desired.max(seen.nodes.len() as u32);
+    (count > 0).then(|| living.saturating_sub(count).max(policy.min))
 }

@@ -137,6 +137,6 @@ impl Forecast {
         if self.rates.young() {
             rate = rate.max(self.rates.fast());
         }
-        (rate, self.trend.relative_error())
+        (rate, self.trend.relative_error(self.congestion.scatter()))
     }
 }

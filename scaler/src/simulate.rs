@@ -4,6 +4,7 @@
 pub mod trace;
 pub mod generate;
 pub mod setting;
+pub mod faults;
 pub mod node;
 pub mod world;
 pub mod replay;
@@ -12,4 +13,5 @@ pub mod baselines;
 pub mod clairvoyant;
 pub mod contest;
 pub mod statistics;
+pub mod aims;
 pub mod picture;

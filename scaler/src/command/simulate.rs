@@ -1,7 +1,11 @@
 //! `scaler simulate`: a table on standard output, progress on standard error, CSV and SVG on request.
 
+mod aims;
+mod progress;
+mod table;
+
 use std::fs;
-use std::io::{self, IsTerminal, Write};
+use std::io;
 use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
@@ -9,10 +13,13 @@ use clap::{Args, ValueEnum};
 
 use scaler::decide::policy::Drive;
 use scaler::simulate::contest::{Contestant, Ours, run};
+use scaler::simulate::faults::Faults;
 use scaler::simulate::generate::{Shape, generate};
 use scaler::simulate::picture::draw;
 use scaler::simulate::setting::Setting;
-use scaler::simulate::statistics::Summary;
+
+use progress::Progress;
+use table::Line;
 
 const TEACHING: &str = "\
 A trace is a CSV file (or .csv.gz) with the columns arrival_s,input_tokens,output_tokens. Its requests are served by \
@@ -20,12 +27,14 @@ simulated GPU nodes that boot, share themselves between four streams, drain and 
 scaler sees only what it sees in production: queue, counts and nodes, never a request's length before it ends.
 
 Reading the table: GPU-h is the bill in hours; mean, p50, p95 and p99 are seconds a request waited before its first \
-step; the shares say how many waited ten seconds or a minute at most.
+step; the shares say how many waited ten seconds or a minute at most; lost never began; cut ended with their node.
 
 Examples:
   scaler simulate --trace traces/office.csv.gz --policy all
-  scaler simulate --trace day.csv.gz --v 0.3 --drive metrics --csv day.csv --svg day.svg
-  scaler simulate --trace day.csv.gz --warm-pool 2 --price on
+  scaler simulate --trace day.csv.gz --value 0.3 --drive both --csv day.csv --svg day.svg
+  scaler simulate --trace day.csv.gz --warm-pool 2 --price whole
+  scaler simulate --trace day.csv.gz --faults all
+  scaler simulate --aims FOLDER
   scaler simulate --make-trace burst --seed 7 > burst.csv";
 
 /// See `TEACHING`.
@@ -33,20 +42,24 @@ Examples:
 #[command(after_long_help = TEACHING)]
 pub struct Simulate {
     /// The trace to replay. Files named azure23_* begin with a warm fleet, and their first 300 s are not counted.
-    #[arg(long, value_name = "FILE", required_unless_present = "make_trace")]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["make_trace", "aims"])]
     trace: Vec<PathBuf>,
+    /// Replay the recorded traces in this folder, print what is aimed at and what is reached, and nothing else. The rows
+    /// set trace, boot and beginning themselves.
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["trace", "make_trace", "csv", "svg", "cold", "boot"])]
+    aims: Option<PathBuf>,
     /// Mean seconds from a cold launch to ready; single boots differ by up to 20 %.
     #[arg(long, default_value_t = 240.0)]
     boot: f64,
     /// Begin at zero, after ten minutes of silence.
     #[arg(long)]
     cold: bool,
-    /// Who launches: the scaler's own calls, or the group's step policy on NodesShort.
+    /// Who launches: the scaler's own calls, the group's step policy on NodesShort, or one after the other.
     #[arg(long, value_enum, default_value = "calls")]
     drive: DriveName,
     /// GPU-seconds that a request-second of waiting is worth: economy 0.3, interactive 1, premium 5.
-    #[arg(long, default_value_t = 1.0)]
-    v: f64,
+    #[arg(long, visible_alias = "v", default_value_t = 1.0)]
+    value: f64,
     /// Who scales; repeat it or say `all`.
     #[arg(long, default_value = "les", value_parser = who)]
     policy: Vec<Who>,
@@ -56,9 +69,16 @@ pub struct Simulate {
     /// Mean boot out of the warm pool, seconds.
     #[arg(long, default_value_t = 90.0)]
     warm_boot: f64,
-    /// Whether a launch also costs its volume's initialization fee and the drain's tail, in the bill and the decision.
-    #[arg(long, value_enum, default_value = "off")]
-    price: Switch,
+    /// What a launch costs, in the bill and in the decision: its boot, or the whole: the volume's initialization fee, the
+    /// refill of the warm pool and the drain's tail too.
+    #[arg(long, value_enum, default_value = "boot")]
+    price: Price,
+    /// What goes wrong, at rates worse than any we want to see.
+    #[arg(long, value_enum, default_value = "none")]
+    faults: Wrong,
+    /// Leave launches alone that nobody will need any more.
+    #[arg(long)]
+    no_withdraw: bool,
     /// What the scaler first believes of a node's throughput, relative to the truth.
     #[arg(long, default_value_t = 1.0)]
     belief: f64,
@@ -80,12 +100,37 @@ pub struct Simulate {
 enum DriveName {
     Calls,
     Metrics,
+    Both,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
-enum Switch {
-    On,
-    Off,
+enum Price {
+    Boot,
+    Whole,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Wrong {
+    None,
+    Boots,
+    Spot,
+    Capacity,
+    Reports,
+    All,
+}
+
+impl Wrong {
+    fn faults(self) -> Faults {
+        let (none, all) = (Faults::default(), Faults::HARSH);
+        match self {
+            Self::None => none,
+            Self::Boots => Faults { failed_boots: all.failed_boots, ..none },
+            Self::Spot => Faults { notices: all.notices, ..none },
+            Self::Capacity => Faults { refusals: all.refusals, ..none },
+            Self::Reports => Faults { silence: all.silence, ..none },
+            Self::All => all,
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -104,13 +149,6 @@ fn who(name: &str) -> Result<Who, String> {
     })
 }
 
-/// One line of the table.
-struct Line {
-    trace: String,
-    policy: &'static str,
-    summary: Summary,
-}
-
 impl Simulate {
     /// Does it.
     pub fn run(&self) -> anyhow::Result<()> {
@@ -118,30 +156,16 @@ impl Simulate {
             return write_trace(shape, self.seed);
         }
         ensure!(self.boot > 0.0 && self.warm_boot > 0.0, "boot times must be above zero");
-        ensure!(self.v >= 0.0 && self.belief > 0.0, "--v must not be negative, --belief must be above zero");
-        let mut lines = Vec::new();
-        let mut picture = None;
-        for path in &self.trace {
-            let mut setting = Setting::read(path, self.boot, self.cold)?;
-            setting.warm_pool = self.warm_pool;
-            setting.warm_boot = self.warm_boot;
-            setting.price = self.price == Switch::On;
-            setting.seed = self.seed;
-            for who in self.contestants() {
-                let name = who.name();
-                let mut progress = Progress::new(format!("{} {name}", setting.name));
-                let (done, summary) = run(who, &setting, self.ours(), &mut |share| progress.show(share));
-                drop(progress);
-                if picture.is_none() && self.svg.is_some() {
-                    let title = format!("{}, {name}, boot {:.0} s, v {}", setting.name, self.boot, self.v);
-                    picture = Some(draw(&title, &setting, &done));
-                }
-                lines.push(Line { trace: setting.name.clone(), policy: name, summary });
-            }
+        ensure!(self.value >= 0.0, "--value must not be negative, it is {}", self.value);
+        ensure!(self.belief > 0.0, "--belief must be above zero, it is {}", self.belief);
+        if let Some(folder) = &self.aims {
+            let ours = self.ours(self.drives()[0]);
+            return aims::print(folder, ours, |setting| self.arrange(setting), &mut io::stdout().lock());
         }
-        table(&lines, &mut io::stdout().lock())?;
+        let (lines, picture) = self.replay()?;
+        table::print(&lines, &mut io::stdout().lock())?;
         if let Some(path) = &self.csv {
-            csv_table(&lines, path).with_context(|| format!("writing {}", path.display()))?;
+            table::save(&lines, path).with_context(|| format!("writing {}", path.display()))?;
         }
         if let (Some(path), Some(picture)) = (&self.svg, picture) {
             fs::write(path, picture).with_context(|| format!("writing {}", path.display()))?;
@@ -149,12 +173,58 @@ impl Simulate {
         Ok(())
     }
 
-    fn ours(&self) -> Ours {
-        let drive = match self.drive {
-            DriveName::Calls => Drive::Calls,
-            DriveName::Metrics => Drive::Metrics,
+    /// Every trace with every policy: the lines of the table, and the picture of the first.
+    fn replay(&self) -> anyhow::Result<(Vec<Line>, Option<String>)> {
+        let (mut lines, mut picture) = (Vec::new(), None);
+        for path in &self.trace {
+            let mut setting = Setting::read(path, self.boot, self.cold)?;
+            self.arrange(&mut setting);
+            for (who, drive) in self.entries() {
+                let name = match drive {
+                    Drive::Calls => who.name().to_owned(),
+                    Drive::Metrics => format!("{} by metrics", who.name()),
+                };
+                let mut progress = Progress::new(format!("{} {name}", setting.name));
+                let (done, summary) = run(who, &setting, self.ours(drive), &mut |share| progress.show(share));
+                drop(progress);
+                if picture.is_none() && self.svg.is_some() {
+                    let title =
+                        format!("{}, {name}, boot {:.0} s, v {}", setting.name, self.boot, self.value);
+                    picture = Some(draw(&title, &setting, &done));
+                }
+                lines.push(Line { trace: setting.name.clone(), policy: name, summary });
+            }
+        }
+        Ok((lines, picture))
+    }
+
+    fn arrange(&self, setting: &mut Setting) {
+        setting.warm_pool = self.warm_pool;
+        setting.warm_boot = self.warm_boot;
+        setting.price = self.price == Price::Whole;
+        setting.faults = self.faults.faults();
+        setting.seed = self.seed;
+    }
+
+    fn ours(&self, drive: Drive) -> Ours {
+        Ours { value_of_waiting: self.value, drive, belief: self.belief, withdraw: !self.no_withdraw }
+    }
+
+    fn drives(&self) -> Vec<Drive> {
+        match self.drive {
+            DriveName::Calls => vec![Drive::Calls],
+            DriveName::Metrics => vec![Drive::Metrics],
+            DriveName::Both => vec![Drive::Calls, Drive::Metrics],
+        }
+    }
+
+    /// Who is replayed, ours once for each drive.
+    fn entries(&self) -> Vec<(Contestant, Drive)> {
+        let each = |who| match who {
+            Contestant::Les => self.drives().into_iter().map(|drive| (who, drive)).collect(),
+            _ => vec![(who, Drive::Calls)],
         };
-        Ours { value_of_waiting: self.v, drive, belief: self.belief }
+        self.contestants().into_iter().flat_map(each).collect()
     }
 
     fn contestants(&self) -> Vec<Contestant> {
@@ -175,76 +245,4 @@ fn write_trace(shape: Shape, seed: u64) -> anyhow::Result<()> {
     }
     out.flush()?;
     Ok(())
-}
-
-const HEAD: [&str; 11] =
-    ["trace", "policy", "GPU-h", "launches", "mean s", "p50", "p95", "p99", "<=10 s", "<=60 s", "requests"];
-
-fn cells(line: &Line) -> [String; 11] {
-    let Line { trace, policy, summary: sum } = line;
-    [
-        trace.clone(),
-        (*policy).to_owned(),
-        format!("{:.1}", sum.hours),
-        sum.launches.to_string(),
-        format!("{:.2}", sum.mean),
-        format!("{:.1}", sum.p50),
-        format!("{:.1}", sum.p95),
-        format!("{:.1}", sum.p99),
-        format!("{:.1} %", 100.0 * sum.within_10),
-        format!("{:.1} %", 100.0 * sum.within_60),
-        sum.requests.to_string(),
-    ]
-}
-
-fn table(lines: &[Line], out: &mut impl Write) -> io::Result<()> {
-    let rows: Vec<_> = std::iter::once(HEAD.map(str::to_owned)).chain(lines.iter().map(cells)).collect();
-    let widths: Vec<usize> =
-        (0..HEAD.len()).map(|i| rows.iter().map(|row| row[i].len()).max().unwrap_or(0)).collect();
-    for row in &rows {
-        for (i, (cell, width)) in row.iter().zip(&widths).enumerate() {
-            if i < 2 { write!(out, "{cell:<width$}  ")? } else { write!(out, "{cell:>width$}  ")? }
-        }
-        writeln!(out)?;
-    }
-    Ok(())
-}
-
-fn csv_table(lines: &[Line], path: &std::path::Path) -> anyhow::Result<()> {
-    let mut out = csv::Writer::from_path(path)?;
-    out.write_record(HEAD)?;
-    for line in lines {
-        out.write_record(cells(line).map(|cell| cell.replace(" %", "")))?;
-    }
-    out.flush()?;
-    Ok(())
-}
-
-/// A line on standard error that says how far a replay is; only where somebody looks.
-struct Progress {
-    name: String,
-    percent: u32,
-    on: bool,
-}
-
-impl Progress {
-    fn new(name: String) -> Self {
-        Self { name, percent: u32::MAX, on: io::stderr().is_terminal() }
-    }
-
-    fn show(&mut self, share: f64) {
-        let percent = (100.0 * share) as u32;
-        if self.on && percent != self.percent {
-            self.percent = percent;
-            let _ = write!(io::stderr().lock(), "\r{}: {percent} %   ", self.name);
-        }
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if self.on {
-            let _ = write!(io::stderr().lock(), "\r{:width$}\r", "", width = self.name.len() + 10);
-        }
-    }
 }

@@ -9,6 +9,10 @@ use super::observation::NodeId;
 pub struct Decision {
     /// The desired count to set; `None` leaves it alone. It never takes a living node away.
     pub desired: Option<u32>,
+    /// A lower desired count that only withdraws launches not yet in service: those that nobody will need by the time
+    /// they are ready. Whoever acts on it must first see that at least so many instances as it takes away are still on
+    /// their way in; leaving it alone costs hours, nothing else. Never beside `desired`.
+    pub withdraw: Option<u32>,
     /// Nodes that get the order to drain.
     pub cordon: Vec<NodeId>,
     /// Draining nodes whose order is taken back.

@@ -30,9 +30,10 @@ pub enum Phase {
     Booting,
     /// Takes requests.
     Ready,
-    /// Ordered to drain. Takes no new requests; the order can be taken back.
+    /// Ordered to drain. Takes no new requests, and would again if the order were taken back.
     Draining,
-    /// Drains for a reason of its own (a signal, a Spot notice): it does not come back, and ends by itself.
+    /// On its way out for a reason of its own: a Spot notice, a signal, a refresh. Takes no new requests, does not come
+    /// back, and leaves without our doing.
     Leaving,
 }
 

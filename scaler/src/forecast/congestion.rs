@@ -20,13 +20,29 @@ const DISPERSION: (f64, f64) = (1.0, 12.0);
 
 /// How much of the learned curve counts. The queue that is here already is counted apart, so a part of it is enough.
 ///
-/// Deviation: the capacities follow the last 100 s, not the last minute, because a capacity that rises within a burst
-/// hides it. Measured against 45 s at a boot of 240 s (seed 1): azure23_code 3.2 to 2.7 s mean wait for 15.0 to 17.0
-/// hours; servegen_team_w1 the same waits for 502 to 509 hours. At 90 s the gain on azure23_code depends on the seed.
+/// Deviation: the capacities follow the last 90 s, not the last minute, because a capacity that rises within a burst
+/// hides it.
 const SHARE: f64 = 0.2;
+
+/// So many windows are remembered: ten minutes. Fewer than the second number say nothing yet.
+const WINDOWS: usize = 60;
+const FEW: usize = 4;
+
+/// The deviation of ten-second windows overstates what three of them in a row can do, but a burst often fills them all:
+/// taken larger than measured.
+const SCATTER: f64 = 1.5;
+const MOST_SCATTER: f64 = 2.0;
 
 /// Beyond this load the fluid model of `decide` sees the queue grow by itself.
 const FULL: f64 = 0.97;
+
+/// What came in ten seconds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Window {
+    span: Seconds,
+    count: u64,
+    work: Work,
+}
 
 /// The expected number waiting, by rate and fleet.
 #[derive(Clone, Debug)]
@@ -36,8 +52,8 @@ pub struct Congestion {
     work: [Work; QUEUES],
     excess: [f64; QUEUES],
     level: f64,
-    window: (Seconds, u64),
-    counts: VecDeque<u64>,
+    open: Window,
+    windows: VecDeque<Window>,
     dispersion: f64,
 }
 
@@ -51,8 +67,8 @@ impl Congestion {
             work: [0.0; QUEUES],
             excess: [0.0; QUEUES],
             level: 0.0,
-            window: (0.0, 0),
-            counts: VecDeque::new(),
+            open: Window::default(),
+            windows: VecDeque::new(),
             dispersion: DISPERSION.0,
         }
     }
@@ -62,15 +78,15 @@ impl Congestion {
         if from_zero {
             self.quiet_until = at + START;
         }
-        self.counts.clear();
-        self.window = (0.0, 0);
+        self.windows.clear();
+        self.open = Window::default();
         self.work = [0.0; QUEUES];
     }
 
     /// `count` requests with `work` arrived in the last `span` seconds; a request is `mean` work, `base` the recent
     /// rate that the virtual capacities follow.
     pub fn advance(&mut self, now: Seconds, span: Seconds, work: Work, count: u64, mean: Work, base: f64) {
-        self.count(span, count);
+        self.count(span, count, work);
         if now < self.quiet_until {
             return;
         }
@@ -85,23 +101,39 @@ impl Congestion {
         }
     }
 
-    fn count(&mut self, span: Seconds, count: u64) {
-        self.window.0 += span;
-        self.window.1 += count;
-        if self.window.0 < WINDOW {
+    fn count(&mut self, span: Seconds, count: u64, work: Work) {
+        self.open.span += span;
+        self.open.count += count;
+        self.open.work += work;
+        if self.open.span < WINDOW {
             return;
         }
-        self.counts.push_back(self.window.1);
-        self.window = (0.0, 0);
-        if self.counts.len() > 60 {
-            self.counts.pop_front();
+        self.windows.push_back(std::mem::take(&mut self.open));
+        if self.windows.len() > WINDOWS {
+            self.windows.pop_front();
         }
-        let n = self.counts.len() as f64;
-        let mean = self.counts.iter().sum::<u64>() as f64 / n;
-        if n >= 4.0 && mean > 0.0 {
-            let spread = self.counts.iter().map(|c| (*c as f64 - mean).powi(2)).sum::<f64>() / (n - 1.0);
-            self.dispersion = (spread / mean).clamp(DISPERSION.0, DISPERSION.1);
+        if let Some((mean, variance)) = self.spread(|window| window.count as f64) {
+            self.dispersion = (variance / mean).clamp(DISPERSION.0, DISPERSION.1);
         }
+    }
+
+    /// Mean and variance over the windows; `None` while they are few or empty.
+    fn spread(&self, value: impl Fn(&Window) -> f64) -> Option<(f64, f64)> {
+        let n = self.windows.len() as f64;
+        let mean = self.windows.iter().map(&value).sum::<f64>() / n;
+        if self.windows.len() < FEW || mean <= 0.0 {
+            return None;
+        }
+        let squares = self.windows.iter().map(|window| (value(window) - mean).powi(2)).sum::<f64>();
+        Some((mean, squares / (n - 1.0)))
+    }
+
+    /// How much the work of the last ten minutes scattered about its mean, relative to it: what a forecast can be wrong
+    /// by, as long as no forecast could be judged. `None` while too little came to tell.
+    #[must_use]
+    pub fn scatter(&self) -> Option<f64> {
+        let (mean, variance) = self.spread(|window| window.work / window.span)?;
+        Some((SCATTER * variance.sqrt() / mean).min(MOST_SCATTER))
     }
 
     /// Variance over mean of the counts of the last ten minutes, 1 to 12.

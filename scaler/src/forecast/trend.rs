@@ -17,6 +17,14 @@ const TARGET: Seconds = 60.0;
 /// Forecasts are made this often at most; more would only repeat the same rates.
 const EVERY: Seconds = 5.0;
 
+/// Judged forecasts that the errors remember, about an hour of them, and how many the scatter of what has come counts
+/// for beside them.
+const JUDGED: f64 = 720.0;
+const PRIOR: f64 = 120.0;
+
+/// The relative error of a forecast about which nothing at all is known.
+const UNKNOWN: f64 = 1.0;
+
 /// A forecast waiting for its truth.
 #[derive(Clone, Debug)]
 struct Open {
@@ -38,6 +46,7 @@ pub struct Trend {
     products: [f64; 3],
     answers: [f64; 2],
     coefficients: [f64; 2],
+    judged: f64,
     error: f64,
     level: f64,
 }
@@ -51,7 +60,8 @@ impl Default for Trend {
             products: [0.0; 3],
             answers: [0.0; 2],
             coefficients: FIRST,
-            error: 0.3,
+            judged: 0.0,
+            error: 0.0,
             level: 1.0,
         }
     }
@@ -104,9 +114,12 @@ impl Trend {
         self.products[2] += x[1] * x[1];
         self.answers[0] += x[0] * y;
         self.answers[1] += x[1] * y;
-        // About an hour of forecasts.
-        self.error += ((truth - open.said).abs() - self.error) / 720.0;
-        self.level += (open.said.max(truth) - self.level) / 720.0;
+        if truth > 0.0 || open.said > 0.0 {
+            // That silence follows silence proves no forecast.
+            self.judged = (self.judged + 1.0).min(JUDGED);
+            self.error += ((truth - open.said).abs() - self.error) / self.judged;
+            self.level += (open.said.max(truth) - self.level) / self.judged;
+        }
         self.solve();
     }
 
@@ -130,10 +143,12 @@ impl Trend {
         (base + middle * (rates.middle() - base) + fast * (rates.fast() - rates.middle())).max(0.0)
     }
 
-    /// Mean error of such forecasts, relative to the rate; 0 to 2.
+    /// Mean error of such forecasts, relative to the rate; 0 to 2. `scatter` stands in for the forecasts that are still to
+    /// be judged: the first verdict comes a boot and a minute after the first forecast, and bursts do not wait for it.
     #[must_use]
-    pub fn relative_error(&self) -> f64 {
-        (self.error / self.level.max(1e-9)).min(2.0)
+    pub fn relative_error(&self, scatter: Option<f64>) -> f64 {
+        let judged = self.judged * self.error / self.level.max(1e-9);
+        ((judged + PRIOR * scatter.unwrap_or(UNKNOWN)) / (self.judged + PRIOR)).min(2.0)
     }
 
     /// What was learned: weight of the middle mean, weight of the fast one.

@@ -72,11 +72,13 @@ pub struct Ours {
     pub drive: Drive,
     /// The throughput it believes at first, relative to the true one.
     pub belief: f64,
+    /// Whether launches that nobody will need are withdrawn.
+    pub withdraw: bool,
 }
 
 impl Default for Ours {
     fn default() -> Self {
-        Self { value_of_waiting: 1.0, drive: Drive::Calls, belief: 1.0 }
+        Self { value_of_waiting: 1.0, drive: Drive::Calls, belief: 1.0, withdraw: true }
     }
 }
 
@@ -92,7 +94,7 @@ pub fn run(
             let mut policy = setting.policy(ours.value_of_waiting);
             policy.drive = ours.drive;
             policy.benchmark.throughput *= ours.belief;
-            Box::new(Scaler::new(policy))
+            Box::new(Scaler::new(policy).withdrawing(ours.withdraw))
         }
         Contestant::Clairvoyant => {
             let done = clairvoyant(setting, 10.0, progress);

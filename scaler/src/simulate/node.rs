@@ -25,6 +25,8 @@ struct Stream {
 pub struct SimNode {
     /// Its name.
     pub id: NodeId,
+    /// The number of its launch.
+    pub number: u32,
     /// Where it stands.
     pub phase: Phase,
     /// When it was launched.
@@ -39,6 +41,10 @@ pub struct SimNode {
     pub drain_seen: bool,
     /// Tokens of what finished on it.
     pub finished: Tokens,
+    /// When it is told that it will be taken away; infinite: never.
+    pub notice_at: Seconds,
+    /// When it is taken away, whatever runs on it.
+    pub taken_at: Seconds,
     clock: Work,
     clock_at: Seconds,
     streams: Vec<Stream>,
@@ -48,9 +54,10 @@ pub struct SimNode {
 impl SimNode {
     /// A node launched now, ready later.
     #[must_use]
-    pub fn launched(id: NodeId, now: Seconds, ready_at: Seconds) -> Self {
+    pub fn launched(number: u32, now: Seconds, ready_at: Seconds) -> Self {
         Self {
-            id,
+            id: NodeId::new(&format!("node-{number:05}")),
+            number,
             phase: Phase::Booting,
             launched_at: now,
             ready_at,
@@ -58,6 +65,8 @@ impl SimNode {
             idle_since: ready_at,
             drain_seen: false,
             finished: Tokens::default(),
+            notice_at: f64::INFINITY,
+            taken_at: f64::INFINITY,
             clock: 0.0,
             clock_at: now,
             streams: Vec::with_capacity(4),
@@ -71,10 +80,21 @@ impl SimNode {
         self.streams.len()
     }
 
-    /// When something happens here next: the end of its boot or of a stream.
+    /// When something happens here next: the end of its boot or of a stream, a notice, its end.
     #[must_use]
     pub fn next(&self) -> Seconds {
-        self.next
+        self.next.min(self.notice_at).min(self.taken_at)
+    }
+
+    /// The tokens of the streams that run.
+    pub fn running(&self) -> impl Iterator<Item = Tokens> + '_ {
+        self.streams.iter().map(|stream| stream.tokens)
+    }
+
+    /// Whether it is a stream or the boot that is due.
+    #[must_use]
+    pub fn due(&self, at: Seconds) -> bool {
+        self.next <= at
     }
 
     fn turn(&mut self, now: Seconds) {

@@ -6,6 +6,9 @@ use crate::decide::observation::Phase;
 use super::trace::Request;
 use super::world::{Machines, World};
 
+/// What a controller must learn, it may learn in this time.
+pub const HOUR: Seconds = 3600.0;
+
 /// The bill runs on so long after the last arrival.
 const AFTER: Seconds = 1800.0;
 
@@ -52,8 +55,12 @@ pub struct Replayed {
     pub waits: Vec<f32>,
     /// GPU-hours billed.
     pub hours: f64,
+    /// Those of the first hour.
+    pub first_hour: f64,
     /// Launches.
     pub launches: u32,
+    /// Streams cut off because their node was taken away.
+    pub cut: u32,
     /// Samples, evenly spaced.
     pub samples: Vec<Sample>,
 }
@@ -74,6 +81,7 @@ pub fn replay(
     let every_sample = (end / 1200.0).max(5.0);
     let (mut row, mut round_at, mut sample_at) = (0, 0.0, 0.0);
     let mut samples = Vec::with_capacity(1300);
+    let mut first_hour = None;
     loop {
         let arrival = requests.get(row).map_or(f64::INFINITY, |next| next.arrival);
         let inside = world.next();
@@ -91,6 +99,9 @@ pub fn replay(
             }
         } else {
             world.now = at;
+            if at >= HOUR && first_hour.is_none() {
+                first_hour = Some(world.hours());
+            }
             controller.round(&mut world);
             round_at += controller.every();
             if at >= sample_at {
@@ -101,7 +112,15 @@ pub fn replay(
         }
     }
     world.now = end;
-    Replayed { hours: world.hours(), launches: world.launches, waits: world.waits, samples }
+    let hours = world.hours();
+    Replayed {
+        hours,
+        first_hour: first_hour.unwrap_or(hours),
+        launches: world.launches,
+        cut: world.cut,
+        waits: world.waits,
+        samples,
+    }
 }
 
 fn sample(world: &World) -> Sample {

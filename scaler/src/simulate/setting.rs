@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::Seconds;
 use crate::decide::policy::{Benchmark, LaunchPrice, Policy};
 
+use super::faults::Faults;
 use super::replay::Beginning;
 use super::trace::{self, Request, TraceError};
 use super::world::{Machines, WarmPool};
@@ -35,7 +36,9 @@ pub struct Setting {
     pub warm_boot: Seconds,
     /// Whether launches cost more than their time.
     pub price: bool,
-    /// Shifts boot times.
+    /// What goes wrong.
+    pub faults: Faults,
+    /// Shifts boot times and faults.
     pub seed: u64,
     /// Speed of the machines.
     pub rates: Benchmark,
@@ -81,9 +84,16 @@ impl Setting {
             warm_pool: 0,
             warm_boot: 90.0,
             price: false,
+            faults: Faults::default(),
             seed: 1,
             rates,
         }
+    }
+
+    /// Seconds from the beginning to the last arrival.
+    #[must_use]
+    pub fn span(&self) -> Seconds {
+        self.requests.last().map_or(0.0, |last| last.arrival)
     }
 
     /// The machines.
@@ -97,6 +107,7 @@ impl Setting {
             rates: self.rates,
             warm: (self.warm_pool > 0).then(|| WarmPool::full(self.warm_pool, self.warm_boot)),
             price: self.launch_price(),
+            faults: self.faults,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::Seconds;
 
-use super::replay::Replayed;
+use super::replay::{HOUR, Replayed};
 use super::trace::Request;
 
 /// One line of the table.
@@ -26,14 +26,21 @@ pub struct Summary {
     pub within_60: f64,
     /// Requests counted.
     pub requests: usize,
+    /// GPU-hours and mean wait of what came after the first hour.
+    pub after_first_hour: (f64, f64),
     /// Requests that never began.
     pub lost: usize,
+    /// Streams cut off because their node was taken away; a controller cannot help it.
+    pub cut: u32,
 }
 
 impl Summary {
     /// Of the requests that arrived from `skip` on.
     #[must_use]
     pub fn of(replayed: &Replayed, requests: &[Request], skip: Seconds) -> Self {
+        let hour = requests.partition_point(|request| request.arrival < HOUR);
+        let later = replayed.waits[hour..].iter().filter(|wait| !wait.is_nan());
+        let (sum, count) = later.fold((0.0, 0.0), |(sum, n), wait| (sum + f64::from(*wait), n + 1.0));
         let first = requests.partition_point(|request| request.arrival < skip);
         let mut waits: Vec<f32> =
             replayed.waits[first..].iter().copied().filter(|wait| !wait.is_nan()).collect();
@@ -52,7 +59,12 @@ impl Summary {
             within_10: within(10.0),
             within_60: within(60.0),
             requests: waits.len(),
+            after_first_hour: (
+                replayed.hours - replayed.first_hour,
+                if count > 0.0 { sum / count } else { 0.0 },
+            ),
             lost: requests.len() - first - waits.len(),
+            cut: replayed.cut,
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::Seconds;
 use crate::decide::observation::{NodeId, Phase, Requests, Tokens, Totals};
 use crate::decide::policy::{Benchmark, LaunchPrice};
 
+use super::faults::{BOOT_TIMEOUT, Faults, NOTICE};
 use super::node::SimNode;
 use super::trace::Request;
 
@@ -60,6 +61,8 @@ pub struct Machines {
     pub warm: Option<WarmPool>,
     /// Billed for every launch beside its time. Refills of a pool are billed by their own time.
     pub price: LaunchPrice,
+    /// What goes wrong with them.
+    pub faults: Faults,
 }
 
 /// A request that waits: its row, when it came and the tokens it brings.
@@ -82,6 +85,12 @@ pub struct World {
     pub running_prompt: u64,
     /// Launches so far.
     pub launches: u32,
+    /// How many instances the group tries to have.
+    pub desired: u32,
+    /// When a launch was last refused.
+    pub refused_at: Option<Seconds>,
+    /// Streams cut off because their node was taken away.
+    pub cut: u32,
     /// Wait of each request, by row.
     pub waits: Vec<f32>,
     /// Billed seconds of nodes that are gone, fees and refills.
@@ -101,6 +110,9 @@ impl World {
             waiting: Requests::default(),
             running_prompt: 0,
             launches: 0,
+            desired: 0,
+            refused_at: None,
+            cut: 0,
             waits: vec![f32::NAN; requests],
             billed: 0.0,
             queue: VecDeque::new(),
@@ -121,6 +133,10 @@ impl World {
 
     /// Launches one node, if the cap allows; its boot is drawn from the seed and the number of the launch.
     pub fn launch(&mut self) {
+        if self.machines.faults.refuses(self.machines.seed, self.now) {
+            self.refused_at = Some(self.now);
+            return;
+        }
         let mean = self.boot_mean();
         let boot =
             mean * (1.0 + JITTER * (2.0 * uniform(self.machines.seed, u64::from(self.launches)) - 1.0));
@@ -144,8 +160,34 @@ impl World {
         }
         self.launches += 1;
         self.billed += self.machines.price.fee;
-        let id = NodeId::new(&format!("node-{:05}", self.launches));
-        self.nodes.push(SimNode::launched(id, self.now, self.now + boot));
+        let Machines { faults, seed, .. } = &self.machines;
+        let mut node = SimNode::launched(self.launches, self.now, self.now + boot);
+        node.notice_at = faults.notice_at(*seed, self.launches, node.ready_at);
+        if boot > 0.0 && faults.fails(*seed, self.launches) {
+            node = SimNode::launched(self.launches, self.now, f64::INFINITY);
+            node.taken_at = self.now + BOOT_TIMEOUT;
+        }
+        self.nodes.push(node);
+        self.desired = self.desired.max(self.nodes.len() as u32);
+    }
+
+    /// The group launches what it lacks; after a refusal it tries again a minute later.
+    pub fn fill(&mut self) {
+        let waits = self.refused_at.is_some_and(|at| self.now - at < 60.0 && at < self.now);
+        let lacking = self.desired.saturating_sub(self.nodes.len() as u32);
+        for _ in 0..if waits { 0 } else { lacking } {
+            self.launch();
+        }
+    }
+
+    /// A lower desired count: launches not yet in service go, the newest first, and nothing else.
+    pub fn withdraw(&mut self, desired: u32) {
+        while self.nodes.len() as u32 > desired {
+            let Some(i) = self.nodes.iter().rposition(|node| node.phase == Phase::Booting) else { break };
+            let id = self.nodes[i].id.clone();
+            self.terminate(&id);
+        }
+        self.desired = desired.max(self.nodes.len() as u32);
     }
 
     /// A node takes no new requests. A booting one is given up at once.
@@ -169,8 +211,27 @@ impl World {
     pub fn terminate(&mut self, id: &NodeId) {
         let Some(i) = self.nodes.iter().position(|node| node.id == *id) else { return };
         assert!(self.nodes[i].active() == 0, "{id} was terminated with streams on it");
+        self.desired = self.desired.saturating_sub(1);
+        self.remove(i);
+    }
+
+    fn remove(&mut self, i: usize) {
         let node = self.nodes.remove(i);
         self.billed += self.now - node.launched_at + self.machines.price.tail;
+    }
+
+    /// A Spot notice, or the end that it foretold. The group does not lower desired: it replaces the node.
+    fn disturb(&mut self, i: usize) {
+        let (now, node) = (self.now, &mut self.nodes[i]);
+        if node.taken_at <= now {
+            self.cut += node.active() as u32;
+            self.running_prompt -= node.running().map(|tokens| tokens.prompt).sum::<u64>();
+            self.remove(i);
+        } else {
+            node.notice_at = f64::INFINITY;
+            node.taken_at = now + NOTICE;
+            node.phase = Phase::Leaving;
+        }
     }
 
     fn sweep(&mut self) {
@@ -195,7 +256,9 @@ impl World {
         self.now = at;
         let Some(i) = self.nodes.iter().position(|node| node.next() <= at) else { return };
         let node = &mut self.nodes[i];
-        if node.active() == 0 {
+        if !node.due(at) {
+            self.disturb(i);
+        } else if node.active() == 0 {
             node.ready(at);
         } else if let Some(tokens) = node.finish(at) {
             self.totals.finished += 1;

@@ -1,0 +1,125 @@
+//! The table of aims: what our controller reaches on the recorded traces, row by row, and what the rows come to together.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use scaler::simulate::aims::AIMS;
+use scaler::simulate::contest::{Contestant, Ours, run};
+use scaler::simulate::setting::Setting;
+use scaler::simulate::statistics::Summary;
+
+use super::progress::Progress;
+use super::table::align;
+
+/// Traces longer than this can show what is learned in the first hour.
+const HOUR: f64 = 3600.0;
+
+/// Prints it. `arrange` sets the machines as the command line asks.
+pub fn print(
+    folder: &Path,
+    ours: Ours,
+    arrange: impl Fn(&mut Setting),
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    let head = ["trace", "boot", "GPU-h", "<=", "mean s", "<=", "p95", "<=", "<=10 s %", ">=", "", "lost"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    let (mut cold_boots, mut reached) = (Vec::new(), 0);
+    for aim in &AIMS {
+        let mut setting = aim.setting(folder)?;
+        arrange(&mut setting);
+        let got = play(Contestant::Les, &setting, ours);
+        let missed = aim.missed(&got);
+        reached += usize::from(missed.is_empty());
+        let verdict =
+            if missed.is_empty() { "met".to_owned() } else { format!("missed: {}", missed.join(", ")) };
+        rows.push(vec![
+            setting.name.clone(),
+            format!("{:.0}", aim.boot),
+            format!("{:.1}", got.hours),
+            format!("{:.1}", aim.hours),
+            format!("{:.2}", got.mean),
+            format!("{:.1}", aim.mean),
+            format!("{:.1}", got.p95),
+            format!("{:.1}", aim.p95),
+            format!("{:.1}", 100.0 * got.within_10),
+            format!("{:.1}", 100.0 * aim.within_10),
+            verdict,
+            got.lost.to_string(),
+        ]);
+        if aim.boot >= 240.0 {
+            cold_boots.push((setting, got));
+        }
+    }
+    align(&rows, 1, out)?;
+    writeln!(out, "{reached} of {} rows met", AIMS.len())?;
+    together(&cold_boots, ours, out)?;
+    frontier(&cold_boots, ours, out)?;
+    unknown_throughput(&cold_boots, ours, out)?;
+    Ok(())
+}
+
+fn play(who: Contestant, setting: &Setting, ours: Ours) -> Summary {
+    let mut progress = Progress::new(format!("{} {}", setting.name, who.name()));
+    run(who, setting, ours, &mut |share| progress.show(share)).1
+}
+
+/// Hours relative to the clairvoyant (geometric mean) and mean wait over the traces, for two values of waiting.
+fn together(played: &[(Setting, Summary)], ours: Ours, out: &mut impl Write) -> io::Result<()> {
+    let known: Vec<_> = played.iter().map(|(on, _)| play(Contestant::Clairvoyant, on, ours).hours).collect();
+    let economy = Ours { value_of_waiting: 0.3, ..ours };
+    let cheap: Vec<_> = played.iter().map(|(on, _)| play(Contestant::Les, on, economy)).collect();
+    let mine: Vec<_> = played.iter().map(|(_, got)| got.clone()).collect();
+    for (name, got, most) in [("interactive", &mine, (1.05, 4.5)), ("economy", &cheap, (0.90, 6.5))] {
+        let warm = |i: &usize| !played[*i].0.name.ends_with("_cold");
+        let hours = |rows: &[usize]| {
+            let sum: f64 = rows.iter().map(|i| (got[*i].hours / known[*i]).ln()).sum();
+            (sum / rows.len() as f64).exp()
+        };
+        let all: Vec<_> = (0..got.len()).collect();
+        let warm: Vec<_> = all.iter().copied().filter(warm).collect();
+        let wait = got.iter().map(|one| one.mean).sum::<f64>() / got.len() as f64;
+        writeln!(
+            out,
+            "{name}: {:.3} x the clairvoyant's hours at {wait:.2} s mean wait (aim {:.2} at {:.1} s); {:.3} without the \
+             cold start",
+            hours(&all),
+            most.0,
+            most.1,
+            hours(&warm),
+        )?;
+    }
+    Ok(())
+}
+
+/// Baselines with fewer hours and a lower mean wait than ours: there should be none.
+fn frontier(played: &[(Setting, Summary)], ours: Ours, out: &mut impl Write) -> io::Result<()> {
+    let mut better = Vec::new();
+    for (setting, mine) in played {
+        for who in Contestant::ALL.into_iter().skip(2) {
+            let other = play(who, setting, ours);
+            if other.hours < mine.hours && other.mean < mine.mean {
+                better.push(format!("{} on {}", who.name(), setting.name));
+            }
+        }
+    }
+    let which = if better.is_empty() { "none".to_owned() } else { better.join(", ") };
+    writeln!(out, "baselines with fewer hours and a lower mean wait: {which}")
+}
+
+/// What a wrong first belief in the throughput costs once it has had an hour to learn.
+fn unknown_throughput(played: &[(Setting, Summary)], ours: Ours, out: &mut impl Write) -> io::Result<()> {
+    for (setting, exact) in played.iter().filter(|(setting, _)| setting.span() > 2.0 * HOUR) {
+        let exact_later = exact.after_first_hour;
+        for belief in [0.75, 1.33] {
+            let got = play(Contestant::Les, setting, Ours { belief, ..ours }).after_first_hour;
+            writeln!(
+                out,
+                "{}, throughput believed {belief} of the truth: {:+.1} % hours, {:+.1} % wait after the first hour",
+                setting.name,
+                100.0 * (got.0 / exact_later.0 - 1.0),
+                100.0 * (got.1 / exact_later.1 - 1.0),
+            )?;
+        }
+    }
+    Ok(())
+}
