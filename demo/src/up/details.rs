@@ -33,8 +33,8 @@ pub(super) struct Details {
     ui_url: Option<String>,
     ui_user: &'static str,
     ui_password: &'static str,
-    /// Process ids by role.
-    pids: BTreeMap<&'static str, u32>,
+    /// Process ids by role; a machine's gateway stands under the machine's name while it lives.
+    pids: BTreeMap<String, u32>,
     /// Is the Ollama a stand-in?
     simulated: bool,
     /// Is there no machine before somebody asks?
@@ -82,10 +82,11 @@ impl Details {
             limited: issuer.token(&claims("limited").group("limited"))?,
             expired: issuer.token(&claims(PERSON.0).expires_in(-3600))?,
         };
-        let mut pids: BTreeMap<_, _> = children.iter().map(|child| (child.role, child.pid)).collect();
-        pids.insert("issuer", std::process::id());
+        let mut pids: BTreeMap<_, _> =
+            children.iter().map(|child| (child.role.to_owned(), child.pid)).collect();
+        pids.insert("issuer".to_owned(), std::process::id());
         Ok(Self {
-            sleeps: options.fleet && options.min == 0,
+            sleeps: !options.single && options.min == 0,
             url: format!("https://{}", ports.gateway),
             ca_file: place.file("ca.pem"),
             issuer: issuer.url(),
@@ -111,6 +112,19 @@ impl Details {
         let builder =
             reqwest::Client::builder().tls_certs_only([authority]).timeout(std::time::Duration::from_secs(5));
         builder.build().context("making a client")
+    }
+
+    /// Writes `demo.json` again with these machines' processes beside the others.
+    pub(super) fn write_with(
+        &mut self,
+        place: &Place,
+        machines: &BTreeMap<String, u32>,
+    ) -> anyhow::Result<()> {
+        let ours = std::mem::take(&mut self.pids);
+        self.pids = ours.iter().chain(machines).map(|(role, pid)| (role.clone(), *pid)).collect();
+        let written = self.write(place);
+        self.pids = ours;
+        written
     }
 
     /// Writes `demo.json`.
