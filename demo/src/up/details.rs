@@ -18,6 +18,9 @@ use crate::node;
 /// How long the demo's tokens are good for: a long day.
 const LIFETIME: i64 = 16 * 3600;
 
+/// So many of them share the load of `demo load`.
+const COLLEAGUES: u32 = 40;
+
 /// `demo.json`.
 #[derive(Debug, Serialize)]
 pub(super) struct Details {
@@ -48,6 +51,8 @@ struct Tokens {
     /// Five requests a minute.
     limited: String,
     expired: String,
+    /// Users of whom one alone would meet their limits: the callers of `demo load`.
+    colleagues: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -76,7 +81,9 @@ impl Details {
     ) -> anyhow::Result<Self> {
         let Reach { models: upstream, ports } = reach;
         let claims = |name: &str| Claims::oidc(name).audience(AUDIENCE).expires_in(LIFETIME);
+        let colleague = |number| issuer.token(&claims(&format!("colleague-{number}")));
         let tokens = Tokens {
+            colleagues: (1..=COLLEAGUES).map(colleague).collect::<Result<_, _>>()?,
             user: issuer.token(&claims(PERSON.0))?,
             admin: issuer.token(&claims("admin").group("ollama-admins"))?,
             limited: issuer.token(&claims("limited").group("limited"))?,
@@ -170,7 +177,8 @@ The same from Python (pip install ollama):
   for part in client.chat(demo["models"]["chat"], [{{"role": "user", "content": "Good morning"}}], stream=True):
       print(part.message.content, end="", flush=True)
 
-All of this, and more tokens, is in {json}. `demo load` sends a morning's requests. Ctrl-C ends it.
+All of this, and more tokens, is in {json}. `demo load` sends an
+office's requests. Ctrl-C ends it.
 "#,
             user = self.ui_user,
             password = self.ui_password,
