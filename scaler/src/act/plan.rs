@@ -39,13 +39,24 @@ pub fn plan(from: &Plan<'_>) -> Vec<Act> {
     acts.extend(drains(from));
     if !sight.seen.group.refreshing {
         let leaving = decision.terminate.iter().filter(|id| drain::holds(sight, id));
-        acts.extend(leaving.flat_map(|id| [Act::End(id.clone(), Why::Drained), Act::Forget(id.clone())]));
+        acts.extend(leaving.map(|id| Act::End(id.clone(), Why::Drained)));
     }
-    let lost = course.end.iter();
-    acts.extend(lost.flat_map(|id| [Act::End(id.clone(), Why::NeverServed), Act::Forget(id.clone())]));
+    acts.extend(course.end.iter().map(|id| give_up(sight, id)));
     acts.extend(course.call_off.then_some(Act::CallOff).filter(|_| waits_unborn(sight)));
+    acts.extend(decision.withdraw.filter(|_| !course.call_off).map(Act::Withdraw));
     acts.extend(from.sick.map(|id| Act::Replace(id.clone())));
+    acts.extend(drain::gone(sight).map(Act::Forget));
     acts
+}
+
+/// One that never served. Where its gateway listens it is ordered to drain, and ends as any other that has: it may come
+/// up at last in this very second. At the minimum it cannot end, only be replaced.
+fn give_up(sight: &Sight, id: &NodeId) -> Act {
+    let spare = sight.group.desired.max(sight.living()) > sight.group.min;
+    match drain::renewal(sight, id).or_else(|| drain::begin(sight, id)) {
+        Some(order) if spare && drain::listens(sight, id) => Act::Drain(id.clone(), order),
+        _ => Act::End(id.clone(), Why::NeverServed),
+    }
 }
 
 fn waits_unborn(sight: &Sight) -> bool {

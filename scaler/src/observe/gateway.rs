@@ -62,6 +62,11 @@ impl Gateways {
         self.known.retain(|_, gateway| now - gateway.heard_at < REMEMBERED);
     }
 
+    /// Remembers one no longer.
+    pub fn forget(&mut self, id: &NodeId) {
+        self.known.remove(id);
+    }
+
     /// Everyone remembered.
     pub fn all(&self) -> impl Iterator<Item = (&NodeId, &Gateway)> {
         self.known.iter()
