@@ -65,6 +65,9 @@ pub fn decide(seen: &Observation, policy: &Policy, memory: &mut Memory) -> Decis
         memory.learn(seen);
     }
     let wish = Wish::of(seen, policy, memory);
+    if wish.active {
+        memory.active(seen.now);
+    }
     decision.needed = wish.need;
     memory.needed(wish.need, seen.now);
     memory.regret(wish.regret, seen.now);
@@ -104,6 +107,7 @@ struct Wish {
     boot: Seconds,
     regret: Seconds,
     wake: bool,
+    active: bool,
     ending: bool,
 }
 
@@ -122,7 +126,10 @@ impl Wish {
         let outlook = Outlook::new(seen, forecast, value, slots.unwrap_or(policy.slots), USEFUL);
         let running: u32 = seen.nodes.iter().map(|node| node.active + node.queued).sum();
         let busy = seen.waiting.count > 0 || running > 0 || forecast.arrived() > 0;
-        let need = outlook.need(policy.max).max(u32::from(busy)).max(floor).min(policy.max);
+        // After the idle time no forecast keeps a node: the owner's word is what the last minutes were like.
+        let silent = !busy && memory.silent_for(seen.now) > policy.idle;
+        let expected = if silent { 0 } else { outlook.need(policy.max).max(u32::from(busy)) };
+        let need = expected.max(floor).min(policy.max);
         // One above the ceiling, so that a wish the ceiling cuts is seen to be cut.
         let fillable = rails::fillable(seen, &outlook).min(policy.max + 1);
         let extra = policy.price.total();
@@ -132,17 +139,30 @@ impl Wish {
         };
         let wake = coming.all() == 0 && seen.waiting.count > 0;
         // Nothing but a request wakes a fleet that sleeps, whatever the hour before it was like.
-        let asleep = coming.all() == 0 && !wake;
+        let asleep = silent || coming.all() == 0 && !wake;
         let worth_now = if asleep { 0 } else { worth(&coming) };
         let held = memory.kept(seen.now, hold, policy.idle).max(floor).max(need);
         // Who is wanted back as soon as he is gone was no surplus. The last node has its own time to stay.
-        let wanted_back = |kept: &u32| *kept > 0 && worth(&Coming { ready: *kept, etas: Vec::new() }) > 0;
+        let wanted_back =
+            |kept: &u32| *kept > 0 && !silent && worth(&Coming { ready: *kept, etas: Vec::new() }) > 0;
         let kept = (held..coming.ready).find(|kept| !wanted_back(kept)).unwrap_or(coming.ready.max(held));
         let launches = worth_now.max(u32::from(wake)).max(floor.saturating_sub(coming.all()));
         // Whom a wake keeps waiting no surplus could have saved: the last node has its own time to stay.
         let lacked = launches > 0 && coming.ready > 0;
         let regret = if lacked { launch::regret(&outlook, &coming, launches) } else { 0.0 };
-        Self { coming, need, launches, floor, kept, hold, boot, regret, wake, ending }
+        Self {
+            coming,
+            need,
+            launches,
+            floor,
+            kept,
+            hold,
+            boot,
+            regret,
+            wake,
+            active: busy || floor > 0,
+            ending,
+        }
     }
 
     /// How many more the work asks for than serve or will.

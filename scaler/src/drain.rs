@@ -15,7 +15,7 @@ pub const IN_FORCE: i64 = 60;
 pub const MARGIN: i64 = 15;
 
 /// A gateway that has said nothing for so many seconds has missed seven reports.
-const SILENT: Seconds = 15.0;
+pub const SILENT: Seconds = 15.0;
 
 fn gateway<'a>(sight: &'a Sight, node: &NodeId) -> Option<&'a Gateway> {
     let name = node.to_string();
@@ -70,6 +70,14 @@ pub fn holds(sight: &Sight, node: &NodeId) -> bool {
     gateway.has_drained_by_order(sight.wall)
         && (report.busy, report.queued) == (0, 0)
         && answer.order_until - sight.wall >= MARGIN
+}
+
+/// Nodes that boot under an order in force: they were to be given up.
+pub fn ordered_booting(sight: &Sight) -> impl Iterator<Item = &NodeId> {
+    let ordered = |id: &&NodeId| {
+        gateway(sight, id).is_some_and(|one| one.record.answer.in_force(sight.wall) == OrderKind::Drain)
+    };
+    sight.in_phase(Phase::Booting).map(|node| &node.id).filter(ordered)
 }
 
 /// Nodes whose order is in force.

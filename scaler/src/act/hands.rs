@@ -242,7 +242,7 @@ impl Hands<'_> {
         let reports = self.call(async { Ok(self.store.reports(self.fleet, self.wall).await?) }).await?;
         let name = node.to_string();
         let its = reports.iter().map(|record| &record.report).find(|report| report.node == name);
-        Ok(its.is_some_and(|report| matches!(report.state, NodeState::Ready | NodeState::Draining)))
+        Ok(its.is_some_and(|report| report.state == NodeState::Ready || report.busy + report.queued > 0))
     }
 }
 
