@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use super::{Act, Why};
 use crate::decide::observation::NodeId;
 use crate::group::{Description, Group, GroupError, Life};
+use crate::observe::gateway::CLOCKS;
 
 /// Longest call. What a leader began at its last moment has ended when another may lead ([`fleet::lease`]).
 const CALL: Duration = Duration::from_secs(3);
@@ -188,7 +189,8 @@ impl Hands<'_> {
         let group = self.look(done).await?;
         let lives = group.instances.iter().any(|one| one.id == *node && is_living(one.life));
         let kept = match why {
-            Why::Drained => group.refreshing || self.is_wanted(&group, state, done).await?,
+            _ if group.refreshing => true,
+            Why::Drained => self.is_wanted(&group, state, done).await?,
             Why::NeverServed => self.serves(node).await?,
         };
         if !lives || kept {
@@ -239,7 +241,8 @@ impl Hands<'_> {
 
     /// It may have come up at last while this round thought about it.
     async fn serves(&self, node: &NodeId) -> Result<bool, Fault> {
-        let reports = self.call(async { Ok(self.store.reports(self.fleet, self.wall).await?) }).await?;
+        let reports =
+            self.call(async { Ok(self.store.reports(self.fleet, self.wall - CLOCKS).await?) }).await?;
         let name = node.to_string();
         let its = reports.iter().map(|record| &record.report).find(|report| report.node == name);
         Ok(its.is_some_and(|report| report.state == NodeState::Ready || report.busy + report.queued > 0))

@@ -42,8 +42,8 @@ pub fn plan(from: &Plan<'_>) -> Vec<Act> {
     if !sight.seen.group.refreshing {
         let leaving = decision.terminate.iter().filter(|id| drain::holds(sight, id));
         acts.extend(leaving.map(|id| Act::End(id.clone(), Why::Drained)));
+        acts.extend(course.end.iter().filter_map(|id| give_up(sight, id)));
     }
-    acts.extend(course.end.iter().filter_map(|id| give_up(sight, id)));
     acts.extend(course.call_off.then_some(Act::CallOff).filter(|_| waits_unborn(sight)));
     acts.extend(decision.withdraw.filter(|_| !course.call_off).map(Act::Withdraw));
     acts.extend(from.sick.map(|id| Act::Replace(id.clone())));

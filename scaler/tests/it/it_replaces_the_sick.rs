@@ -68,6 +68,20 @@ async fn all_silent_at_once_is_not_the_nodes_fault() {
     world.sim().machines.iter_mut().for_each(|one| one.mute = true);
     world.pass(600.0).await;
     assert_eq!(world.count("unhealthy"), 0);
+    // But nobody would ever serve again: one is replaced, and its successor's word convicts the other.
+    world.until(200.0, |sim| sim.count("unhealthy") == 1).await;
+    world.until(300.0, |sim| sim.count("unhealthy") == 2).await;
+    world.until(120.0, |sim| sim.living().filter(|one| one.told && !one.mute).count() == 2).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_says_that_its_ollama_is_gone_is_no_sign_of_a_store_that_fails() {
+    let world = two_of(Policy { max: 2, ..policy() }).await;
+    let _scaler = world.scaler("one");
+    world.pass(120.0).await;
+    world.sim().machines[0].mute = true;
+    world.sim().machines[1].dead_ollama = true;
+    world.until(300.0, |sim| sim.count("unhealthy") == 2).await;
 }
 
 #[tokio::test(start_paused = true)]
