@@ -35,6 +35,8 @@ pub struct Memory {
     /// Since when there has been a fleet at all.
     pub(super) awake_since: Option<Seconds>,
     started: bool,
+    /// When anything last waited, ran, arrived or was ordered.
+    active_at: Seconds,
     /// What the lack of a node cost lately, and when.
     regret: (Seconds, Seconds),
 }
@@ -66,6 +68,7 @@ impl Memory {
             written_at: f64::NEG_INFINITY,
             awake_since: None,
             started: false,
+            active_at: f64::NEG_INFINITY,
             regret: (0.0, f64::NEG_INFINITY),
         }
     }
@@ -81,6 +84,7 @@ impl Memory {
         if !self.started {
             self.started = true;
             self.needed(seen.nodes.len() as u32, seen.now);
+            self.active_at = seen.now;
         }
         if seen.nodes.is_empty() {
             self.awake_since = None;
@@ -121,6 +125,17 @@ impl Memory {
         self.needs[..size].fill(now);
     }
 
+    /// Something waits, runs, arrives, or is ordered.
+    pub fn active(&mut self, now: Seconds) {
+        self.active_at = now;
+    }
+
+    /// For how long nothing did.
+    #[must_use]
+    pub fn silent_for(&self, now: Seconds) -> Seconds {
+        now - self.active_at
+    }
+
     /// Nodes were lacking, and each would have saved that much.
     pub fn regret(&mut self, regret: Seconds, now: Seconds) {
         let left = self.regretted(now);
@@ -134,10 +149,14 @@ impl Memory {
         if regret > 0.0 { regret * (-(now - at) / REGRET_MEMORY).exp() } else { 0.0 }
     }
 
-    /// The largest fleet that was needed within its hold time; the last node has a longer one.
+    /// The largest fleet that was needed within its hold time. The last node has a time of its own, which counts from
+    /// the last activity: what a forecast still expects does not keep it.
     #[must_use]
     pub fn kept(&self, now: Seconds, hold: Seconds, idle: Seconds) -> u32 {
-        let held = |(size, last): &(usize, &Seconds)| now - **last <= if *size == 1 { idle } else { hold };
+        let held = |(size, last): &(usize, &Seconds)| match size {
+            1 => self.silent_for(now) <= idle,
+            _ => now - **last <= hold,
+        };
         self.needs.iter().enumerate().rev().find(held).map_or(0, |(size, _)| size as u32)
     }
 
