@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# The files of a node to their places: users first, then what every machine has, then a node's own.
+set -euo pipefail
+cd /tmp/image/files
+cp -r common/. node/. /
+systemd-sysusers
+systemd-tmpfiles --create
