@@ -5,7 +5,7 @@ variable "base" {
   type        = string
   description = "Release of AL2023, as 2023.9.20251117.1."
   validation {
-    condition     = can(regex("^2023\\.[0-9]+\\.[0-9]{8}\\.[0-9]+$", var.base))
+    condition     = var.base == regex_replace(var.base, "[^0-9.]", "") && length(split(".", var.base)) == 4
     error_message = "No release of AL2023 is pinned: run scripts/deploy/pin.sh, look at the difference, commit it."
   }
 }
@@ -25,7 +25,7 @@ variable "ollama" {
 variable "ollama_sha256" {
   type = string
   validation {
-    condition     = can(regex("^[0-9a-f]{64}$", var.ollama_sha256))
+    condition     = length(var.ollama_sha256) == 64 && var.ollama_sha256 == regex_replace(var.ollama_sha256, "[^0-9a-f]", "")
     error_message = "The checksum of Ollama's archive must be 64 hexadecimal digits; its release lists it in sha256sum.txt."
   }
 }

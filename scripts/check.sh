@@ -55,5 +55,6 @@ check "documents of the code" cargo doc --locked --workspace --no-deps --feature
 suite "tests" cargo test --locked --workspace --features gateway/aws,scaler/aws --no-fail-fast -- --nocapture
 suite "official clients" scripts/clients.sh
 suite "templates" scripts/templates.sh
+suite "images" scripts/images.sh
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

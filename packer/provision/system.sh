@@ -11,4 +11,4 @@ command -v amazon-ssm-agent >/dev/null || dnf install -y amazon-ssm-agent
 dnf versionlock add 'kernel*' >/dev/null || fail "the kernel cannot be locked"
 systemctl disable --now dnf-makecache.timer 2>/dev/null || true
 dnf remove -y ec2-instance-connect >/dev/null 2>&1 || true
-systemctl enable amazon-ssm-agent amazon-cloudwatch-agent systemd-journald
+systemctl enable amazon-ssm-agent amazon-cloudwatch-agent

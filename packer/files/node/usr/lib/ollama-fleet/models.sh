@@ -54,7 +54,7 @@ from_registry() {
         sleep 1
     done
     OLLAMA_HOST=127.0.0.1:11435 timeout 420 ollama pull "$1" >/dev/null 2>&1 || status=1
-    kill "$server"
+    kill "$server" 2>/dev/null || true
     wait "$server" || true
     return $status
 }
