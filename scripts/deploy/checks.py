@@ -262,9 +262,10 @@ def the_end_of_a_fleet_is_in_order_and_meant(desk):
     # The nodes' group names one machine the first time it is asked, then none: the stub counts by a file.
     (desk.stubs / "aws").write_text(STUB.replace('for pattern', 'if "main-nodes" in call and "Instances[].InstanceId" in call and not os.path.exists(f"{here}/asked"):\n'
                                                  '    open(f"{here}/asked", "w"); print("i-1"); sys.exit(0)\nfor pattern'))
-    yield from desk.run("destroy.sh", [(r"length\(Instances\)", "1", 0), *OUT], NAME="main").did(
+    lives = [(r"length\(Instances\)", "1", 0), (r"describe-load-balancers", "arn:aws:lb", 0)]
+    yield from desk.run("destroy.sh", [*lives, *OUT], NAME="main").did(
         r"update-auto-scaling-group --auto-scaling-group-name main-fronts --min-size 0", r"delete-warm-pool .*main-nodes",
-        r"terminate-instance-in-auto-scaling-group --instance-id i-1 --should-decrement", r"delete-stack --stack-name main-page --region us-east-1",
+        r"terminate-instance-in-auto-scaling-group --instance-id i-1 --should-decrement", r"modify-load-balancer-attributes .*deletion_protection.enabled,Value=false", r"delete-stack --stack-name main-page --region us-east-1",
         r"delete-stack --stack-name main$", "wait stack-delete-complete", "get-resources")
     yield from desk.never("delete-table|delete-bucket|delete-user-pool|s3 rb|deletion-protection")
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Ends a fleet: first the scaler, so that nothing wakes it; then the nodes by name, the pool, the stacks.
+# Ends a fleet: first the scaler, so that nothing wakes it; then the nodes by name, the pool, the load
+# balancer's protection, the stacks.
 # What people made (table, models, archive, accounts, logs) is kept by the templates, protected from deletion as before, and
 # is listed: docs/operate/uninstall.md ends that too.
 # shellcheck source=scripts/deploy/account.sh
@@ -31,6 +32,11 @@ for instance in $(instances "$FLEET-nodes"); do
 done
 gone "$FLEET-nodes"
 
+balancer=$(aws elbv2 describe-load-balancers --names "$FLEET" --query 'LoadBalancers[0].LoadBalancerArn' --output text 2>/dev/null || true)
+if [[ $balancer == arn:* ]]; then
+    aws elbv2 modify-load-balancer-attributes --load-balancer-arn "$balancer" --attributes Key=deletion_protection.enabled,Value=false >/dev/null ||
+        stop "the load balancer keeps its protection from deletion"
+fi
 aws cloudformation delete-stack --stack-name "$FLEET-page" --region us-east-1
 aws cloudformation delete-stack --stack-name "$FLEET"
 aws cloudformation wait stack-delete-complete --stack-name "$FLEET" || stop "not everything could be deleted; aws cloudformation describe-stack-events --stack-name $FLEET"

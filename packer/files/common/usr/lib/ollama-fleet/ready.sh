@@ -2,10 +2,8 @@
 # Last step of a boot: waits until the gateway is ready and tells the group, which then sends it requests.
 # shellcheck source=packer/files/common/usr/lib/ollama-fleet/machine.sh
 . /usr/lib/ollama-fleet/machine.sh
-path=readyz
-[ "$ROLE" = node ] || path=healthz # a front has no model to wait for
-for _ in $(seq 240); do            # 480 s; the hook gives up after 600
-    if curl -skf --max-time 5 -o /dev/null "https://127.0.0.1:$PORT/$path"; then
+for _ in $(seq 240); do # 480 s; the hook gives up after 600
+    if curl -skf --max-time 5 -o /dev/null "https://127.0.0.1:$PORT/readyz"; then
         say "ready after $(cut -d. -f1 /proc/uptime) s"
         [ -z "${LAUNCH_HOOK:-}" ] || end_hook "$LAUNCH_HOOK" CONTINUE || stop "the group was not told"
         exit 0
