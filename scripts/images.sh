@@ -78,6 +78,6 @@ check "packer takes the build" validate -var base=2023.1.20250101.0
 check "packer refuses a build without a pinned base" refuses "run scripts/deploy/pin.sh" -var base=
 check "packer refuses a short checksum" refuses "must be 64 hexadecimal digits" -var base=2023.1.20250101.0 -var ollama_sha256=0123
 check "packer's files are formatted" formatted
-check "scripts" .tools/python/bin/shellcheck packer/provision/*.sh packer/files/*/usr/lib/ollama-fleet/*.sh
+check "scripts" .tools/python/bin/shellcheck packer/provision/*.sh packer/files/*/usr/lib/ollama-fleet/*.sh packer/files/common/usr/bin/fleet
 for program in form units boot; do $tools/bin/python -B packer/checks/$program.py || status=1; done
 exit $status
