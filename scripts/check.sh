@@ -48,11 +48,14 @@ trap 'rm -f "$log"; scripts/emulators.sh stop' EXIT
 # shellcheck source=/dev/null
 . .tools/emulators.env
 check "formats" cargo fmt --all --check
-check "scripts" .tools/python/bin/shellcheck .ci/run scripts/*.sh tests/clients/*.sh
+check "scripts" .tools/python/bin/shellcheck .ci/run scripts/*.sh scripts/deploy/*.sh tests/clients/*.sh
 check "dependencies" scripts/deny.sh
 check "lints" cargo clippy --locked --workspace --all-targets --features gateway/aws,scaler/aws -- -D warnings
 check "documents of the code" cargo doc --locked --workspace --no-deps --features gateway/aws,scaler/aws
 suite "tests" cargo test --locked --workspace --features gateway/aws,scaler/aws --no-fail-fast -- --nocapture
 suite "official clients" scripts/clients.sh
+suite "templates" scripts/templates.sh
+suite "images" scripts/images.sh
+suite "deployment" python3 -B scripts/deploy/checks.py
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

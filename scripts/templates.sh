@@ -60,5 +60,6 @@ for rules in cloudformation/guard/*.guard; do
         -d cloudformation/edge.yaml -d cloudformation/ollama-fleet.yaml
 done
 check "checkov" "$tools/checkov/bin/checkov" -d cloudformation --config-file cloudformation/checks/checkov.yaml
+check "docs/operate/costs.md is what scripts/costs.py says" scripts/costs.py --check
 for program in shape inputs told page mutations; do checks $program; done
 exit $status

@@ -1,0 +1,305 @@
+"""The boot, run: the real scripts in the units' real order, on a pretended machine. Each check is a promise."""
+
+import contextlib
+import hashlib
+import json
+import shutil
+import sys
+import tempfile
+
+from machine import Machine
+from tap import say
+
+GATEWAY = '[fleet]\nname = "main"\n'
+NODE = "FLEET=main\nAWS_REGION=eu-west-1\nMODELS_BUCKET=models\nROLE=node\nGROUP=main-nodes\nLAUNCH_HOOK=ready\nTERMINATE_HOOK=drain\n" \
+       "LOG_GROUP=/ollama-fleet/main/nodes\nMODELS=tiny:1b\nADDRESS_ALLOCATION=\nCERTIFICATE_SECRET=\n"
+FRONT = "FLEET=main\nAWS_REGION=eu-west-1\nROLE=front\nGROUP=main-fronts\nTERMINATE_HOOK=drain\nLOG_GROUP=/ollama-fleet/main/fronts\n" \
+        "SCALER_LOG_GROUP=/ollama-fleet/main/scaler\n"
+STORE = "var/lib/ollama/models"
+MANIFEST = "manifests/registry.ollama.ai/library/tiny/1b"
+PROMISES = []
+
+
+def promise(role="node", told=NODE, **files):
+    def note(check):
+        PROMISES.append((check, role, {"node.env": told, "gateway.toml": GATEWAY} | files))
+        return check
+    return note
+
+
+def model(place, blob=b"weights"):
+    """Puts a model as Ollama keeps it into a place; `blob` other than the weights makes it broken."""
+    digest = hashlib.sha256(b"weights").hexdigest()
+    (place / MANIFEST).parent.mkdir(parents=True, exist_ok=True)
+    (place / MANIFEST).write_text(json.dumps({"layers": [{"digest": f"sha256:{digest}"}]}))
+    (place / "blobs").mkdir(exist_ok=True)
+    (place / "blobs" / f"sha256-{digest}").write_bytes(blob)
+    return f"blobs/sha256-{digest}"
+
+
+def given_up(machine, because):
+    """The machine gave itself up, once, and said why before."""
+    calls = machine.calls("aws ")
+    words = [n for n, call in enumerate(calls) if "put-log-events" in call]
+    marks = [n for n, call in enumerate(calls) if "set-instance-health" in call and "Unhealthy" in call]
+    if len(marks) != 1 or len(words) > 1:
+        yield f"marked {len(marks)} times, told {len(words)} times"
+    elif words and words[0] > marks[0]:
+        yield "it was marked before its last words were sent"
+    if because not in machine.log():
+        yield f"the log does not say: {because}"
+    if not (machine.root / "dev/console").exists():
+        yield "the console says nothing"
+
+
+def expect(got, wanted):
+    yield from (f"{name} is {got.get(name)}, not {state}" for name, state in wanted.items() if got.get(name) != state)
+
+
+@promise()
+def a_node_takes_its_model_from_the_bucket_and_tells_the_group(machine):
+    model(machine.root / "bucket")
+    got = machine.boot()
+    yield from expect(got, dict.fromkeys(("settle", "disk", "models", "warm", "gateway", "ready", "watch", "fill"), "done"))
+    yield from expect(got, {"scaler": "skipped", "pool": "skipped"})
+    order = list(got)
+    if not order.index("disk") < order.index("models") < order.index("ollama") < order.index("warm") < order.index("gateway") < order.index("ready"):
+        yield f"the order was {order}"
+    if not machine.calls("complete-lifecycle-action --auto-scaling-group-name main-nodes --instance-id i-1 --lifecycle-hook-name ready --lifecycle-action-result CONTINUE"):
+        yield "the group was not told"
+    if machine.calls("set-instance-health") or machine.calls("ollama pull"):
+        yield "it was marked unhealthy, or the model pulled"
+    if "GATEWAY__FLEET__ADDRESS=10.0.0.7:8443" not in (machine.root / "run/ollama-fleet/boot.env").read_text():
+        yield "peers are not told where it is"
+    agent = next((machine.root / "opt/aws").rglob("*.json")).read_text()
+    if "@" in agent or "/ollama-fleet/main/nodes" not in agent:
+        yield "the agent does not know where logs go to"
+
+
+@promise()
+def a_second_boot_changes_nothing(machine):
+    model(machine.root / "bucket")
+    machine.boot()
+    first = sorted(path for path in machine.root.rglob("*") if STORE in str(path))
+    machine.calls_file.unlink()
+    shutil.rmtree(machine.root / "run/ollama-fleet")
+    machine.write("no-hook", "")
+    yield from expect(machine.boot(), dict.fromkeys(("settle", "disk", "models", "warm", "gateway", "ready"), "done"))
+    if machine.calls("mkfs") or machine.calls("s3 cp"):
+        yield "it formatted the disk or fetched the model again"
+    if first != sorted(path for path in machine.root.rglob("*") if STORE in str(path)):
+        yield "the models have changed"
+
+
+@promise()
+def the_copy_in_the_image_serves_where_the_bucket_does_not_answer(machine):
+    machine.write("refuse", "s3 cp\n")
+    blob = model(machine.root / "usr/share/ollama-fleet/models")
+    yield from expect(machine.boot(), {"models": "done", "ready": "done"})
+    if not (machine.root / STORE / blob).exists() or "came from the image" not in machine.log():
+        yield "it did not come from the image"
+
+
+@promise()
+def a_blob_that_is_not_what_its_name_says_never_reaches_ollama(machine):
+    model(machine.root / "bucket", b"something else")
+    blob = model(machine.root / "usr/share/ollama-fleet/models")
+    yield from expect(machine.boot(), {"models": "done", "ready": "done"})
+    if (machine.root / STORE / blob).read_bytes() != b"weights":
+        yield "the broken blob is in the store"
+    if "is not what its name says" not in machine.log():
+        yield "nobody hears of it"
+
+
+@promise()
+def a_model_that_is_nowhere_comes_from_the_registry_and_fills_the_bucket(machine):
+    blob = model(machine.root / "registry/tiny:1b")
+    yield from expect(machine.boot(), {"models": "done", "ready": "done", "fill": "done"})
+    if not (machine.root / "bucket" / blob).exists() or not (machine.root / "bucket" / MANIFEST).exists():
+        yield "the bucket still lacks it"
+    uploads = machine.calls("s3://models/")
+    if uploads and "manifests" not in uploads[-1]:
+        yield "the manifest was there before its blobs"
+
+
+@promise()
+def without_its_model_a_machine_gives_up_at_the_first_error(machine):
+    got = machine.boot()
+    yield from expect(got, dict.fromkeys(("models", "warm", "gateway", "ready"), "failed"))
+    if machine.calls("api/generate") or machine.calls("readyz"):
+        yield "it went on after the error"
+    yield from given_up(machine, "neither in the bucket models nor in the image")
+    if not machine.calls("--lifecycle-hook-name ready --lifecycle-action-result ABANDON"):
+        yield "the launch was not abandoned"
+    if machine.calls("CONTINUE"):
+        yield "the group was told to go on"
+
+
+@promise()
+def a_model_beside_the_gpu_stops_the_boot(machine):
+    model(machine.root / "bucket")
+    machine.write("ps", '{"models":[{"name":"tiny","size_vram":0}]}')
+    yield from expect(machine.boot(), {"warm": "failed", "gateway": "failed"})
+    yield from given_up(machine, "a model runs without the GPU")
+
+
+@promise()
+def a_driver_that_does_not_answer_stops_the_boot(machine):
+    model(machine.root / "bucket")
+    machine.write("no-gpu", "")
+    yield from expect(machine.boot(), {"warm": "failed", "gateway": "failed"})
+    yield from given_up(machine, "the GPU's driver does not answer")
+
+
+@promise()
+def a_model_that_does_not_load_stops_the_boot(machine):
+    model(machine.root / "bucket")
+    machine.write("generate", '{"error":"model requires more system memory"}')
+    yield from expect(machine.boot(), {"warm": "failed", "gateway": "failed"})
+    yield from given_up(machine, "requires more system memory")
+
+
+@promise()
+def a_gateway_that_is_never_ready_gives_the_machine_up(machine):
+    model(machine.root / "bucket")
+    machine.write("not-ready", "")
+    yield from expect(machine.boot(), {"gateway": "done", "ready": "failed"})
+    yield from given_up(machine, "not ready within 480 s")
+
+
+@promise(told="")
+def without_user_data_a_machine_says_so_and_gives_up(machine):
+    yield from expect(machine.boot(), {"settle": "failed", "gateway": "failed", "disk": "failed"})
+    yield from given_up(machine, "user data did not write it")
+
+
+@promise(told=NODE.replace("ROLE=node", "ROLE=front"))
+def an_image_refuses_another_role(machine):
+    yield from expect(machine.boot(), {"settle": "failed"})
+    yield from given_up(machine, "this is an image for a node")
+
+
+@promise()
+def a_wrong_gateway_toml_is_told_in_its_own_words(machine):
+    machine.write("bad-config", "")
+    yield from expect(machine.boot(), {"settle": "failed"})
+    yield from given_up(machine, "gateway.toml: listen.address: got x")
+
+
+@promise()
+def a_silent_metadata_service_stops_the_boot(machine):
+    machine.write("imds.down", "")
+    yield from expect(machine.boot(), {"settle": "failed", "gateway": "failed"})
+
+
+@promise()
+def a_start_into_the_warm_pool_reads_the_volume_and_serves_nobody(machine):
+    machine.imds("autoscaling/target-lifecycle-state", "Warmed:Stopped")
+    got = machine.boot()
+    yield from expect(got, {"pool": "done"} | dict.fromkeys(("disk", "models", "ollama", "warm", "gateway", "ready", "watch", "scaler", "fill"), "skipped"))
+    if not machine.calls("--lifecycle-hook-name ready --lifecycle-action-result CONTINUE") or not machine.calls("find "):
+        yield "the volume was not read, or the group not told"
+
+
+@promise()
+def a_machine_out_of_the_pool_works(machine):
+    model(machine.root / "bucket")
+    machine.imds("autoscaling/target-lifecycle-state", "Warmed:Stopped")
+    machine.boot()
+    shutil.rmtree(machine.root / "run/ollama-fleet")
+    (machine.root / "label").unlink(missing_ok=True)
+    machine.imds("autoscaling/target-lifecycle-state", "InService")
+    yield from expect(machine.boot(), {"pool": "skipped", "disk": "done", "models": "done", "gateway": "done", "ready": "done"})
+
+
+@promise()
+def a_machine_without_nvme_or_group_works(machine):
+    model(machine.root / "bucket")
+    machine.write("lsblk", "/dev/nvme0n1 Amazon Elastic Block Store\n")
+    (machine.root / "imds/autoscaling_target-lifecycle-state").unlink()
+    machine.write("no-hook", "")
+    yield from expect(machine.boot(), {"disk": "done", "models": "done", "ready": "done"})
+    if machine.calls("mkfs"):
+        yield "it formatted something"
+
+
+@promise(role="front", told=FRONT, **{"scaler.toml": ""})
+def a_front_runs_gateway_and_scaler(machine):
+    got = machine.boot()
+    yield from expect(got, dict.fromkeys(("settle", "gateway", "scaler", "ready", "watch"), "done"))
+    if machine.calls("lifecycle-action") or "models" in got:
+        yield "it has a launch hook or models"
+    if "/ollama-fleet/main/scaler" not in next((machine.root / "opt/aws").rglob("*.json")).read_text():
+        yield "the scaler's log goes elsewhere"
+
+
+SINGLE = NODE.replace("ADDRESS_ALLOCATION=", "ADDRESS_ALLOCATION=eipalloc-1").replace("CERTIFICATE_SECRET=", "CERTIFICATE_SECRET=arn:secret")
+
+
+@promise(told=SINGLE, **{"scaler.toml": "", "gateway.toml": GATEWAY + '[listen]\naddress = "0.0.0.0:443"\n'})
+def a_single_node_takes_its_address_and_certificate(machine):
+    model(machine.root / "bucket")
+    machine.write("secret", json.dumps({"certificate": "CERT\n", "private_key": "KEY"}))
+    yield from expect(machine.boot(), dict.fromkeys(("settle", "gateway", "scaler", "ready"), "done"))
+    if not machine.calls("associate-address --allocation-id eipalloc-1 --instance-id i-1"):
+        yield "it did not take its address"
+    tls = machine.root / "etc/ollama-fleet/tls"
+    if (tls / "certificate.pem").read_text() != "CERT\n" or (tls / "private_key.pem").read_text() != "KEY\n":
+        yield "the certificate is not what the secret holds"
+    if "GATEWAY__FLEET__ADDRESS=10.0.0.7:443" not in (machine.root / "run/ollama-fleet/boot.env").read_text() or not machine.calls("127.0.0.1:443/readyz"):
+        yield "it is asked at another port"
+
+
+@promise(told=SINGLE)
+def a_secret_of_another_form_is_refused(machine):
+    machine.write("secret", "-----BEGIN CERTIFICATE-----")
+    yield from expect(machine.boot(), {"settle": "failed"})
+    yield from given_up(machine, "the secret has no certificate")
+
+
+@promise()
+def a_machine_that_the_group_ends_drains_first(machine):
+    model(machine.root / "bucket")
+    machine.boot()
+    machine.imds("autoscaling/target-lifecycle-state", "Terminated")
+    machine.write("alive", "3")
+    if not machine.run("watch.sh"):
+        yield "the watcher failed"
+    ends = machine.calls("lifecycle")[-2:]
+    if "heartbeat" not in ends[0] or "--lifecycle-hook-name drain --lifecycle-action-result CONTINUE" not in ends[1]:
+        yield f"the hook: {ends}"
+    if not machine.calls("stop --no-block ollama-fleet-gateway.service") or machine.calls("kill"):
+        yield "the gateway was not asked to drain, or was hurried"
+
+
+@promise()
+def a_spot_machine_hurries_in_its_last_ten_seconds(machine):
+    model(machine.root / "bucket")
+    machine.boot()
+    machine.imds("spot/instance-action", '{"action": "terminate", "time": "2026-01-01T00:00:00Z"}')
+    machine.write("alive", "4")
+    machine.run("watch.sh")
+    if not machine.calls("stop --no-block ollama-fleet-gateway.service") or not machine.calls("kill --signal=TERM ollama-fleet-gateway.service"):
+        yield "a notice was not followed"
+
+
+@promise()
+def an_old_image_is_told(machine):
+    machine.boot()
+    machine.write("usr/share/ollama-fleet/built", "0")
+    if not machine.run("age.sh") or not machine.calls("--namespace OllamaFleet --metric-name ImageAgeDays --dimensions Fleet=main --value 2"):
+        yield f"it was not: {machine.calls('put-metric-data')}"
+
+
+def main():
+    good = True
+    for check, role, told in PROMISES:
+        with tempfile.TemporaryDirectory() as folder:
+            machine = Machine(folder, role, told)
+            faults = list(check(machine))
+            good &= say(check.__name__.replace("_", " "), [*faults, *(machine.log().splitlines() if faults else [])])
+    sys.exit(not good)
+
+
+with contextlib.suppress(BrokenPipeError):
+    main()
