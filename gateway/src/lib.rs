@@ -20,6 +20,7 @@ pub mod usage;
 pub mod admin;
 pub mod drain;
 pub mod wake;
+pub mod wishes;
 pub mod report;
 #[cfg(test)]
 mod fake_store;

@@ -32,6 +32,7 @@ use crate::request::{Core, Journey};
 use crate::trust::{Peers, Trust};
 use crate::usage::UsageLedger;
 use crate::wake::Wake;
+use crate::wishes::{Converge, Wishes};
 
 /// How often tables forget what is idle and histograms are folded.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
@@ -78,6 +79,10 @@ pub struct Shared {
     pub places: Arc<Places>,
     /// Where the models are.
     pub models: Models,
+    /// Which models the fleet should have.
+    pub wishes: Arc<Wishes>,
+    /// A node's way there; `None` in a front.
+    pub converge: Option<Arc<Converge>>,
 }
 
 /// Where a process has its models.
@@ -85,7 +90,7 @@ pub enum Models {
     /// A node: in the local Ollama.
     Here(Arc<Keeper>),
     /// A front: at its nodes.
-    Elsewhere(Catalogue),
+    Elsewhere(Box<Catalogue>),
 }
 
 impl Shared {
@@ -179,13 +184,18 @@ impl Gateway {
         let places = Places::new(queue.clone(), roster.clone(), keeper.is_none());
         let models = match keeper {
             Some(keeper) => Models::Here(keeper),
-            None => Models::Elsewhere(Catalogue::new(
+            None => Models::Elsewhere(Box::new(Catalogue::new(
                 &config.fleet,
                 store.clone(),
                 trust.clone(),
                 roster.clone(),
                 places.clone(),
-            )),
+            ))),
+        };
+        let wishes = Wishes::new(&config.fleet, store.clone());
+        let converge = match &models {
+            Models::Here(keeper) => Some(Arc::new(Converge::new(&ollama, wishes.clone(), keeper.clone()))),
+            Models::Elsewhere(_) => None,
         };
         let ready = roster.clone();
         let shared = Shared {
@@ -212,6 +222,8 @@ impl Gateway {
             roster,
             places,
             models,
+            wishes,
+            converge,
             config,
         };
         Ok(Self { shared: Arc::new(shared), store, certificate, connections })
@@ -249,7 +261,12 @@ impl Gateway {
     pub async fn background(&self) {
         let models = async {
             match &self.shared.models {
-                Models::Here(keeper) => keeper.clone().run().await,
+                Models::Here(keeper) => {
+                    let converge = futures_util::future::OptionFuture::from(
+                        self.shared.converge.as_ref().map(|converge| Box::pin(converge.run())),
+                    );
+                    tokio::join!(keeper.clone().run(), converge);
+                }
                 Models::Elsewhere(catalogue) => catalogue.run().await,
             }
         };

@@ -50,6 +50,18 @@ fn ollama_mistakes(ollama: &Ollama) -> Vec<String> {
             Url::parse(&ollama.url).is_ok_and(|url| url.scheme() == "http" && url.path() == "/"),
             format!("ollama.url: `{}` is not http://host:port", ollama.url),
         ),
+        (
+            ollama.fetch_command.is_empty()
+                || ollama
+                    .fetch_command
+                    .iter()
+                    .skip(1)
+                    .any(|part| part.contains("{name}") || part.contains("{source}")),
+            format!(
+                "ollama.fetch_command: {:?} has neither `{{name}}` nor `{{source}}`",
+                ollama.fetch_command
+            ),
+        ),
         (ollama.parallel > 0, "ollama.parallel: 0 slots serve nobody".to_owned()),
         (
             rates.iter().all(|rate| *rate > 0.0),
