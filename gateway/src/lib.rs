@@ -19,6 +19,8 @@ pub mod metrics;
 pub mod usage;
 pub mod admin;
 pub mod drain;
+pub mod instance;
+pub mod substitute;
 pub mod wake;
 pub mod wishes;
 pub mod report;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use fleet::shutdown::Tasks;
 use fleet::store::Store;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::Config;
@@ -17,6 +17,7 @@ use crate::connection::serve::Server;
 use crate::drain::{Drain, Phase};
 use crate::error::Refusal;
 use crate::identity::{Denials, Identity};
+use crate::instance::Machine;
 use crate::metrics::{Metrics, Present};
 use crate::ollama::known::Known;
 use crate::ollama::models::Keeper;
@@ -29,6 +30,7 @@ use crate::request::limit::{Bodies, FleetQuota, Limiter};
 use crate::request::queue::Queue;
 use crate::request::relay::Rules;
 use crate::request::{Core, Journey};
+use crate::substitute;
 use crate::trust::{Peers, Trust};
 use crate::usage::UsageLedger;
 use crate::wake::Wake;
@@ -141,6 +143,8 @@ pub struct Gateway {
     store: Arc<dyn Store>,
     certificate: Arc<Certificate>,
     connections: Arc<Semaphore>,
+    /// The machine, where it is a group's; found when the process begins to run.
+    machine: Arc<OnceCell<Option<Machine>>>,
 }
 
 impl Gateway {
@@ -226,7 +230,7 @@ impl Gateway {
             converge,
             config,
         };
-        Ok(Self { shared: Arc::new(shared), store, certificate, connections })
+        Ok(Self { shared: Arc::new(shared), store, certificate, connections, machine: Arc::default() })
     }
 
     /// Serves `listener` on the caller's runtime until the drain is over. Run it once per core, on clones of one
@@ -285,8 +289,34 @@ impl Gateway {
             self.shared.quota.keep_settling(),
             reporter.run(),
             self.shared.denials.keep_fresh(),
+            Box::pin(self.live_in_group()),
+            Box::pin(self.stand_in()),
             self.upkeep(),
         );
+    }
+
+    /// The process has served to its end: writes what is not written yet, and lets a machine go that its group ends.
+    pub async fn farewell(&self) {
+        self.shared.books.usage.write().await;
+        self.shared.quota.settle().await;
+        if let Some(Some(machine)) = self.machine.get() {
+            machine.farewell().await;
+        }
+    }
+
+    /// Keeps the group of this machine informed, if it has one.
+    async fn live_in_group(&self) {
+        let machine = self.machine.get_or_init(|| Machine::of(&self.shared.config)).await;
+        if let Some(machine) = machine {
+            machine.run(&self.shared).await;
+        }
+    }
+
+    /// Publishes in the place of a scaler that is gone, if metrics are on.
+    async fn stand_in(&self) {
+        if let Some(publish) = substitute::publisher(&self.shared.config).await {
+            substitute::run(&self.shared, self.store.clone(), publish).await;
+        }
     }
 
     async fn upkeep(&self) {

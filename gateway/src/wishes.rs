@@ -46,6 +46,8 @@ struct Seen {
     wishes: Vec<WantedModel>,
     /// Also where nothing could be read.
     tried: Option<Instant>,
+    /// The time of the last wish made here: no two of a model have the same, or the second would be taken for the first.
+    wished: i64,
 }
 
 /// A wish that was made.
@@ -98,10 +100,15 @@ impl Wishes {
     pub async fn want(&self, model: &ModelName) -> Result<Made, StoreError> {
         let name = model.as_str();
         let first = !self.read().await?.iter().any(|wish| wish.name == name);
+        let requested_at = {
+            let mut seen = self.seen();
+            seen.wished = unix_now().max(seen.wished + 1);
+            seen.wished
+        };
         let wish = WantedModel {
             name: name.to_owned(),
             source: name.to_owned(),
-            requested_at: unix_now(),
+            requested_at,
             progress: BTreeMap::new(),
         };
         bounded(self.store.want_model(&self.fleet, &wish)).await?;

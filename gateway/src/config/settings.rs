@@ -11,6 +11,7 @@ use fleet::store::StoreSettings;
 use ipnet::IpNet;
 use serde::Deserialize;
 
+use super::instance::{Instance, Metrics};
 use crate::identity::Priority;
 
 /// The whole of `gateway.toml`.
@@ -39,6 +40,10 @@ pub struct Config {
     pub fleet: Fleet,
     /// `[drain]`: how a process leaves.
     pub drain: Drain,
+    /// `[instance]`: the machine, where a group launches and ends it.
+    pub instance: Instance,
+    /// `[metrics]`: what is published while no scaler does.
+    pub metrics: Metrics,
     /// `[log]`: how much is said.
     pub log: Log,
 }

@@ -185,7 +185,7 @@ impl Converge {
             }
             Err(why) => {
                 tracing::warn!(%model, reason = why, "a model cannot be pulled; tried again later");
-                self.memory().failed(&model, Instant::now(), fastrand::f64());
+                self.memory().failed(&model, wish, Instant::now(), fastrand::f64());
                 self.say(wish, ProgressState::Failed, amount, Some(why)).await
             }
         };

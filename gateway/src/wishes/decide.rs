@@ -37,6 +37,8 @@ pub(super) struct Memory {
 
 #[derive(Debug, Clone, Copy)]
 struct Failed {
+    /// Which wish: a later one is tried at once.
+    requested_at: i64,
     times: u32,
     again: Instant,
 }
@@ -87,8 +89,10 @@ impl Memory {
             .iter()
             .filter_map(|wish| Some((ModelName::parse(&wish.name).ok()?, wish)))
             .filter(|(model, wish)| !self.is_met(model, wish, here))
-            // Nobody has said anything: this wish is newer than the failure.
-            .map(|(model, wish)| (self.failed.get(&model).filter(|_| state(wish, here).is_some()), wish))
+            .map(|(model, wish)| {
+                let failed = self.failed.get(&model);
+                (failed.filter(|failed| failed.requested_at == wish.requested_at), wish)
+            })
             .collect();
         open.sort_by_key(|(_, wish)| wish.requested_at);
         let due = |failed: &Option<&Failed>| failed.is_none_or(|failed| failed.again <= now);
@@ -123,10 +127,13 @@ impl Memory {
     }
 
     /// A pull has failed. `spread`, 0 to 1, keeps nodes that fail together from coming back together.
-    pub(super) fn failed(&mut self, model: &ModelName, now: Instant, spread: f64) {
-        let times = self.failed.get(model).map_or(0, |failed| failed.times);
+    pub(super) fn failed(&mut self, model: &ModelName, wish: &WantedModel, now: Instant, spread: f64) {
+        let requested_at = wish.requested_at;
+        let before = self.failed.get(model).filter(|failed| failed.requested_at == requested_at);
+        let times = before.map_or(0, |failed| failed.times);
         let pause = AGAIN.saturating_mul(1 << times.min(8)).min(AGAIN_AT_MOST).mul_f64(1.0 + spread / 4.0);
-        self.failed.insert(model.clone(), Failed { times: times + 1, again: now + pause });
+        let failed = Failed { requested_at, times: times + 1, again: now + pause };
+        self.failed.insert(model.clone(), failed);
     }
 
     /// Has a wish brought it?

@@ -82,7 +82,7 @@ fn a_failure_is_tried_again_later_each_time_and_a_new_wish_at_once() {
     let (nothing, second) = (here(&[], &[]), Duration::from_secs(1));
     let failed = [said(wish("a", 10), ProgressState::Failed, false)];
     let pause = |memory: &mut Memory, spread| {
-        memory.failed(&model("a"), now, spread);
+        memory.failed(&model("a"), &failed[0], now, spread);
         match memory.next(&failed, &nothing, now) {
             Next::At(again) => again - now,
             other => panic!("{other:?}"),
@@ -98,5 +98,7 @@ fn a_failure_is_tried_again_later_each_time_and_a_new_wish_at_once() {
     assert_eq!(later, Next::Pull(failed[0].clone()));
     let others = [failed[0].clone(), wish("b", 20)];
     assert_eq!(memory.next(&others, &nothing, now), Next::Pull(wish("b", 20)), "one failure holds up nobody");
-    assert_eq!(memory.next(&[wish("a", 10)], &nothing, now), Next::Pull(wish("a", 10)), "asked for anew");
+    let unsaid = memory.next(&[wish("a", 10)], &nothing, now);
+    assert!(matches!(unsaid, Next::At(_)), "a list that was read before the failure changes nothing");
+    assert_eq!(memory.next(&[wish("a", 11)], &nothing, now), Next::Pull(wish("a", 11)), "asked for anew");
 }
