@@ -5,6 +5,7 @@
 
 mod tenure;
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ pub struct Lease {
     store: Arc<dyn Store>,
     fleet: String,
     tenure: Mutex<Tenure>,
+    failing: AtomicBool,
 }
 
 impl Lease {
@@ -41,7 +43,7 @@ impl Lease {
     }
 
     fn with(store: Arc<dyn Store>, fleet: &str, tenure: Tenure) -> Self {
-        Self { store, fleet: fleet.to_owned(), tenure: Mutex::new(tenure) }
+        Self { store, fleet: fleet.to_owned(), tenure: Mutex::new(tenure), failing: AtomicBool::new(false) }
     }
 
     /// May this process change anything at this moment? Ask right before each action, and give each at most 3 s.
@@ -75,14 +77,20 @@ impl Lease {
         };
         match call {
             Call::Poll => match timeout(CALL_LIMIT, self.store.lease(&self.fleet)).await {
-                Ok(Ok(seen)) => self.tenure().polled(Instant::now(), seen),
+                Ok(Ok(seen)) => {
+                    self.works();
+                    self.tenure().polled(Instant::now(), seen);
+                }
                 Ok(Err(error)) => self.failed(&error),
                 Err(elapsed) => self.failed(&elapsed),
             },
             Call::Write { observed } => {
                 let write = self.store.take_lease(&self.fleet, &owner, observed);
                 match timeout(CALL_LIMIT, write).await {
-                    Ok(Ok(change)) => self.tenure().written(began, Instant::now(), change),
+                    Ok(Ok(change)) => {
+                        self.works();
+                        self.tenure().written(began, Instant::now(), change);
+                    }
                     Ok(Err(error)) => self.failed(&error),
                     Err(elapsed) => self.failed(&elapsed),
                 }
@@ -99,8 +107,16 @@ impl Lease {
         }
     }
 
+    fn works(&self) {
+        if self.failing.swap(false, Relaxed) {
+            tracing::info!("the scaler's lease can be read again");
+        }
+    }
+
     fn failed(&self, error: &dyn std::error::Error) {
-        tracing::warn!(%error, "the scaler's lease cannot be read or renewed");
+        if !self.failing.swap(true, Relaxed) {
+            tracing::warn!(%error, "the scaler's lease cannot be read or renewed; tried every second");
+        }
         self.tenure().failed(Instant::now());
     }
 

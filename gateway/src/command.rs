@@ -13,7 +13,7 @@ use fleet::telemetry;
 use gateway::config::{self, Config};
 use gateway::identity::{DenialsCommand, KeysCommand};
 use gateway::process::Gateway;
-use gateway::{admin, drain};
+use gateway::{admin, drain, instance};
 use tokio::runtime::{Builder, Runtime};
 
 /// sysexits.h: the configuration or the command line is wrong, so starting again will not help.
@@ -105,6 +105,7 @@ fn serve(config: Config) -> anyhow::Result<()> {
     let tasks = Tasks::new();
     let first = runtime()?;
     let gateway = first.block_on(async {
+        let config = instance::named(config).await?;
         let store = config.store.open().await?;
         Gateway::new(config, store, tasks.clone())
     })?;
@@ -128,8 +129,7 @@ fn serve(config: Config) -> anyhow::Result<()> {
     for other in others {
         other.join().map_err(|_| anyhow::anyhow!("a core failed"))??;
     }
-    first.block_on(gateway.shared.books.usage.write());
-    first.block_on(gateway.shared.quota.settle());
+    first.block_on(gateway.farewell());
     tracing::info!("drained");
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! `check` holds the rules between keys.
 
 pub mod settings;
+pub mod instance;
 pub mod load;
 mod check;
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use async_trait::async_trait;
 use fleet::report::{Report, ReportAnswer};
-use fleet::store::{KeyHash, KeyRecord, Reservation, Store, StoreError, Usage, Window};
+use fleet::store::{KeyHash, KeyRecord, LeaseRecord, Reservation, Store, StoreError, Usage, Window};
 use tokio::time::Instant;
 
 /// What the store does.
@@ -30,6 +30,8 @@ pub(crate) struct FakeStore {
     /// The order beside the report.
     pub answer: Mutex<ReportAnswer>,
     pub windows: Mutex<HashMap<(String, i64), Window>>,
+    /// The scaler's lease.
+    pub lease: Mutex<Option<LeaseRecord>>,
 }
 
 impl FakeStore {
@@ -83,6 +85,10 @@ impl Store for FakeStore {
         self.begin().await?;
         self.reports.lock().unwrap().push((Instant::now(), report.clone()));
         Ok(*self.answer.lock().unwrap())
+    }
+
+    async fn lease(&self, _: &str) -> Result<Option<LeaseRecord>, StoreError> {
+        self.begin().await.map(|()| self.lease.lock().unwrap().clone())
     }
 
     async fn reserve(

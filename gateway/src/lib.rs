@@ -19,7 +19,10 @@ pub mod metrics;
 pub mod usage;
 pub mod admin;
 pub mod drain;
+pub mod instance;
+pub mod substitute;
 pub mod wake;
+pub mod wishes;
 pub mod report;
 #[cfg(test)]
 mod fake_store;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use fleet::shutdown::Tasks;
 use fleet::store::Store;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::Config;
@@ -17,6 +17,7 @@ use crate::connection::serve::Server;
 use crate::drain::{Drain, Phase};
 use crate::error::Refusal;
 use crate::identity::{Denials, Identity};
+use crate::instance::Machine;
 use crate::metrics::{Metrics, Present};
 use crate::ollama::known::Known;
 use crate::ollama::models::Keeper;
@@ -29,9 +30,11 @@ use crate::request::limit::{Bodies, FleetQuota, Limiter};
 use crate::request::queue::Queue;
 use crate::request::relay::Rules;
 use crate::request::{Core, Journey};
+use crate::substitute;
 use crate::trust::{Peers, Trust};
 use crate::usage::UsageLedger;
 use crate::wake::Wake;
+use crate::wishes::{Converge, Wishes};
 
 /// How often tables forget what is idle and histograms are folded.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
@@ -78,6 +81,10 @@ pub struct Shared {
     pub places: Arc<Places>,
     /// Where the models are.
     pub models: Models,
+    /// Which models the fleet should have.
+    pub wishes: Arc<Wishes>,
+    /// A node's way there; `None` in a front.
+    pub converge: Option<Arc<Converge>>,
 }
 
 /// Where a process has its models.
@@ -85,7 +92,7 @@ pub enum Models {
     /// A node: in the local Ollama.
     Here(Arc<Keeper>),
     /// A front: at its nodes.
-    Elsewhere(Catalogue),
+    Elsewhere(Box<Catalogue>),
 }
 
 impl Shared {
@@ -136,6 +143,8 @@ pub struct Gateway {
     store: Arc<dyn Store>,
     certificate: Arc<Certificate>,
     connections: Arc<Semaphore>,
+    /// The machine, where it is a group's; found when the process begins to run.
+    machine: Arc<OnceCell<Option<Machine>>>,
 }
 
 impl Gateway {
@@ -179,13 +188,18 @@ impl Gateway {
         let places = Places::new(queue.clone(), roster.clone(), keeper.is_none());
         let models = match keeper {
             Some(keeper) => Models::Here(keeper),
-            None => Models::Elsewhere(Catalogue::new(
+            None => Models::Elsewhere(Box::new(Catalogue::new(
                 &config.fleet,
                 store.clone(),
                 trust.clone(),
                 roster.clone(),
                 places.clone(),
-            )),
+            ))),
+        };
+        let wishes = Wishes::new(&config.fleet, store.clone());
+        let converge = match &models {
+            Models::Here(keeper) => Some(Arc::new(Converge::new(&ollama, wishes.clone(), keeper.clone()))),
+            Models::Elsewhere(_) => None,
         };
         let ready = roster.clone();
         let shared = Shared {
@@ -213,9 +227,11 @@ impl Gateway {
             roster,
             places,
             models,
+            wishes,
+            converge,
             config,
         };
-        Ok(Self { shared: Arc::new(shared), store, certificate, connections })
+        Ok(Self { shared: Arc::new(shared), store, certificate, connections, machine: Arc::default() })
     }
 
     /// Serves `listener` on the caller's runtime until the drain is over. Run it once per core, on clones of one
@@ -250,7 +266,12 @@ impl Gateway {
     pub async fn background(&self) {
         let models = async {
             match &self.shared.models {
-                Models::Here(keeper) => keeper.clone().run().await,
+                Models::Here(keeper) => {
+                    let converge = futures_util::future::OptionFuture::from(
+                        self.shared.converge.as_ref().map(|converge| Box::pin(converge.run())),
+                    );
+                    tokio::join!(keeper.clone().run(), converge);
+                }
                 Models::Elsewhere(catalogue) => catalogue.run().await,
             }
         };
@@ -269,8 +290,34 @@ impl Gateway {
             self.shared.quota.keep_settling(),
             reporter.run(),
             self.shared.denials.keep_fresh(),
+            Box::pin(self.live_in_group()),
+            Box::pin(self.stand_in()),
             self.upkeep(),
         );
+    }
+
+    /// The process has served to its end: writes what is not written yet, and lets a machine go that its group ends.
+    pub async fn farewell(&self) {
+        self.shared.books.usage.write().await;
+        self.shared.quota.settle().await;
+        if let Some(Some(machine)) = self.machine.get() {
+            machine.farewell().await;
+        }
+    }
+
+    /// Keeps the group of this machine informed, if it has one.
+    async fn live_in_group(&self) {
+        let machine = self.machine.get_or_init(|| Machine::of(&self.shared.config)).await;
+        if let Some(machine) = machine {
+            machine.run(&self.shared).await;
+        }
+    }
+
+    /// Publishes in the place of a scaler that is gone, if metrics are on.
+    async fn stand_in(&self) {
+        if let Some(publish) = substitute::publisher(&self.shared.config).await {
+            substitute::run(&self.shared, self.store.clone(), publish).await;
+        }
     }
 
     async fn upkeep(&self) {

@@ -12,6 +12,7 @@ pub mod receive;
 pub mod inspect;
 pub mod queue;
 pub mod choose;
+pub mod administer;
 pub mod destination;
 pub mod forward;
 pub mod commit;
@@ -215,7 +216,7 @@ impl Journey {
         let (bytes, hold) = receive::receive(&head.headers, body, most, limits, &self.shared.bodies).await?;
         caller.sends(&bytes)?;
         let ask = inspect::inspect(api, bytes, &caller.rights, limits.output_tokens)?;
-        if ask.kind != Kind::Pull {
+        if !matches!(ask.kind, Kind::Pull | Kind::Delete) {
             match &self.shared.models {
                 Models::Here(keeper) => keeper.find(&ask.model).await?,
                 Models::Elsewhere(catalogue) => catalogue.find(&ask.model).await?,

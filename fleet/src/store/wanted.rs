@@ -31,6 +31,8 @@ pub struct Progress {
     pub total: u64,
     /// What went wrong, in a few words.
     pub error: Option<String>,
+    /// The node did not have it before a wish: it goes when nobody wants it any more.
+    pub brought: bool,
     /// When this was written, in seconds since 1970.
     pub at: i64,
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::uri::Authority;
 use url::{Host, Url};
 
+use super::instance;
 use super::settings::{Config, Issuer, IssuerKind, Ollama};
 use crate::ollama::names::{ModelName, ModelPattern};
 
@@ -16,6 +17,7 @@ pub(super) fn mistakes(config: &Config) -> Vec<String> {
     let mut found = file_mistakes(config);
     found.extend(config.ollama.iter().flat_map(ollama_mistakes));
     found.extend(number_mistakes(config));
+    found.extend(instance::mistakes(&config.instance, &config.metrics));
     found.extend(config.issuers.iter().enumerate().flat_map(|(at, issuer)| issuer_mistakes(at, issuer)));
     found.extend(config.access.allowed_origins.iter().filter(|o| !is_origin(o)).map(|origin| {
         format!("access.allowed_origins: `{origin}` is not scheme://host[:port], without a path")
@@ -49,6 +51,18 @@ fn ollama_mistakes(ollama: &Ollama) -> Vec<String> {
         (
             Url::parse(&ollama.url).is_ok_and(|url| url.scheme() == "http" && url.path() == "/"),
             format!("ollama.url: `{}` is not http://host:port", ollama.url),
+        ),
+        (
+            ollama.fetch_command.is_empty()
+                || ollama
+                    .fetch_command
+                    .iter()
+                    .skip(1)
+                    .any(|part| part.contains("{name}") || part.contains("{source}")),
+            format!(
+                "ollama.fetch_command: {:?} has neither `{{name}}` nor `{{source}}`",
+                ollama.fetch_command
+            ),
         ),
         (ollama.parallel > 0, "ollama.parallel: 0 slots serve nobody".to_owned()),
         (

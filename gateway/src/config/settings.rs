@@ -11,6 +11,7 @@ use fleet::store::StoreSettings;
 use ipnet::IpNet;
 use serde::Deserialize;
 
+use super::instance::{Instance, Metrics};
 use crate::identity::Priority;
 
 /// The whole of `gateway.toml`.
@@ -39,6 +40,10 @@ pub struct Config {
     pub fleet: Fleet,
     /// `[drain]`: how a process leaves.
     pub drain: Drain,
+    /// `[instance]`: the machine, where a group launches and ends it.
+    pub instance: Instance,
+    /// `[metrics]`: what is published while no scaler does.
+    pub metrics: Metrics,
     /// `[log]`: how much is said.
     pub log: Log,
 }
@@ -96,6 +101,10 @@ pub struct Ollama {
     pub parallel: usize,
     /// Models loaded at start and kept; all of them are needed for readiness. Default none.
     pub models: Vec<String>,
+    /// Command and arguments that fetch a model in the place of Ollama's own pull, as from a bucket; `{name}` and
+    /// `{source}` are replaced. It ends once Ollama has the model, or fails and says why on its last line of stderr;
+    /// lines of two numbers on stdout are bytes done and bytes in all. Default: none, Ollama pulls.
+    pub fetch_command: Vec<String>,
     /// Longest load of a model, in seconds. Default 600: twice a cold 70B from network storage.
     #[serde(deserialize_with = "seconds")]
     pub load_seconds: Duration,
@@ -115,6 +124,7 @@ impl Default for Ollama {
             url: "http://127.0.0.1:11434".to_owned(),
             parallel: 4,
             models: Vec::new(),
+            fetch_command: Vec::new(),
             load_seconds: Duration::from_secs(600),
             stuck_seconds: Duration::from_secs(120),
             prefill_tokens_per_second: 1000.0,

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderName, HeaderValue, StatusCode};
-use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWriteExt, DuplexStream, ReadBuf};
 
 use self::idle::Idle;
 use self::wire::Wire;
@@ -147,6 +147,31 @@ pub struct AnswerBody {
 }
 
 impl Answer {
+    /// An answer that this process writes itself: what comes out of `written`, to its end. It is relayed like any other.
+    pub fn written(written: DuplexStream) -> Self {
+        Self::ours(Some(Wire::Ours(written)), Framing::until_close(), None)
+    }
+
+    /// An answer of this process that is here as a whole; without a body where `json` is empty.
+    pub fn whole(json: impl Into<Bytes>) -> Self {
+        let json = json.into();
+        let kind = (!json.is_empty()).then_some(Bytes::from_static(b"application/json"));
+        Self::ours(None, Framing::done(), kind).with_body(json)
+    }
+
+    fn ours(stream: Option<Wire>, framing: Framing, content_type: Option<Bytes>) -> Self {
+        let upstream = Upstream { authority: "".into(), pin: None };
+        let body = AnswerBody {
+            stream,
+            rest: Bytes::new(),
+            framing,
+            reusable: false,
+            client: Client::default(),
+            upstream,
+        };
+        Self { status: StatusCode::OK, content_type, length: None, retry_after: None, queue_wait: None, body }
+    }
+
     /// The same answer with another body, all of which is here.
     pub fn with_body(mut self, bytes: Bytes) -> Self {
         self.body.framing = Framing::of_length(bytes.len() as u64);

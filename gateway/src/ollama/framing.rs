@@ -51,7 +51,7 @@ impl Head {
         } else if let Some(value) = field("content-length") {
             Framing::of_length(number(value).ok_or(ClientError::Protocol("the length cannot be read"))?)
         } else {
-            Framing { way: Way::Close, excess: false }
+            Framing::until_close()
         };
         let close = field("connection").is_some_and(|value| value.eq_ignore_ascii_case(b"close"));
         let keep_alive = answer.version == Some(1) && !close;
@@ -106,6 +106,11 @@ impl Framing {
     /// A body that is over.
     pub fn done() -> Self {
         Self { way: Way::Done, excess: false }
+    }
+
+    /// A body that ends where its stream does.
+    pub fn until_close() -> Self {
+        Self { way: Way::Close, excess: false }
     }
 
     /// A body of so many bytes.

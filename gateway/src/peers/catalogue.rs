@@ -4,6 +4,7 @@
 //! Nodes are asked in the gateway's own name and with all rights: one list then serves every caller, who is shown what
 //! their own rights cover.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -31,6 +32,9 @@ const ASK_EVERY: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long the store and a node may take together: these answers need no GPU.
 const ASK_WITHIN: Duration = Duration::from_secs(5);
+/// How long a deleted model is left out of what nodes tell: they look for wishes every ten seconds, and a deletion takes
+/// a moment.
+const DELETED: Duration = Duration::from_secs(30);
 /// The largest list taken.
 const LIST_BYTES: usize = 8 << 20;
 
@@ -55,6 +59,8 @@ struct Asked {
     told: Vec<(ModelName, Value)>,
     /// By the store.
     wanted: Vec<(ModelName, Value)>,
+    /// What was deleted here, and when: nodes need some seconds to follow.
+    deleted: HashMap<ModelName, Instant>,
 }
 
 impl Catalogue {
@@ -107,6 +113,22 @@ impl Catalogue {
         asked.at = Some(Instant::now());
     }
 
+    /// Models were pulled: the list is read again before it is shown.
+    pub async fn changed(&self) {
+        self.asked.lock().await.at = None;
+    }
+
+    /// Nobody wants this model any more: it is shown no longer, though nodes may still have it for some seconds.
+    pub async fn deleted(&self, model: &ModelName) {
+        let mut asked = self.asked.lock().await;
+        asked.deleted.insert(model.clone(), Instant::now());
+        asked.told.retain(|(name, _)| name != model);
+        asked.wanted.retain(|(name, _)| name != model);
+        let mut known = Known::clone(&self.known.load());
+        known.tags.retain(|(name, _)| name != model);
+        self.known.store(Arc::new(known));
+    }
+
     /// May the fleet have this model? Only a node knows that for sure: without its word, or with a name that somebody
     /// has heard of, the answer is yes.
     ///
@@ -143,7 +165,11 @@ impl Catalogue {
         } else {
             known.running.clear();
         }
-        known.tags.clone_from(&asked.told);
+        asked.deleted.retain(|_, at| at.elapsed() < DELETED);
+        let Asked { told, wanted, deleted, .. } = asked;
+        deleted.retain(|model, _| !wanted.iter().any(|(name, _)| name == model)); // wanted again
+        told.retain(|(name, _)| !deleted.contains_key(name));
+        known.tags.clone_from(told);
         let missing = asked.wanted.iter().filter(|(name, _)| !known.has(name)).cloned().collect::<Vec<_>>();
         known.tags.extend(missing);
         self.known.store(Arc::new(known));

@@ -26,8 +26,8 @@ const TRIES: usize = 3;
 const SLACK: f64 = 4.0;
 /// The largest `/api/show` taken: a verbose one lists every token of the vocabulary.
 const SHOW_BYTES: usize = 32 << 20;
-/// A pull or a delete may take as long as a large model over a slow line.
-const ADMINISTRATION: Duration = Duration::from_secs(6 * 3600);
+/// How long a deletion may take; no GPU and no network are needed for it.
+const DELETE_WITHIN: Duration = Duration::from_secs(60);
 /// How long a node may take to say what a model is; no GPU is needed for it.
 const SHOW_WITHIN: Duration = Duration::from_secs(30);
 
@@ -65,13 +65,10 @@ impl Means {
             }
             (Models::Here(keeper), Kind::Show) => self.show(keeper, errands).await,
             (Models::Here(keeper), Kind::Unload) => self.here(keeper, errands, self.stuck()).await,
-            (Models::Here(keeper), Kind::Pull | Kind::Delete) => {
-                let changes = Some(Changes(keeper.clone()));
-                let begun = self.here(keeper, errands, ADMINISTRATION).await?;
-                Ok(Begun { changes, ..begun })
-            }
+            (_, Kind::Pull) => self.pull(errands).await,
+            (_, Kind::Delete) => self.delete(errands).await,
             (Models::Elsewhere(_), Kind::Show) => self.any_node(errands).await,
-            (Models::Elsewhere(_), Kind::Unload | Kind::Pull | Kind::Delete) => Err(not_here()),
+            (Models::Elsewhere(_), Kind::Unload) => Err(not_here()),
         }
     }
 
@@ -162,6 +159,17 @@ impl Means {
         (ask.stream && destination.is_local()).then(|| self.stuck().saturating_add(predicted))
     }
 
+    /// Deletes what the local Ollama has.
+    pub(super) async fn delete_here(
+        &self,
+        keeper: &Arc<Keeper>,
+        errands: Errands<'_>,
+    ) -> Result<Begun, Refusal> {
+        let changes = Some(Changes(keeper.clone()));
+        let begun = self.here(keeper, errands, DELETE_WITHIN).await?;
+        Ok(Begun { changes, ..begun })
+    }
+
     /// What a model is, without the paths of the server.
     async fn show(&self, keeper: &Arc<Keeper>, errands: Errands<'_>) -> Result<Begun, Refusal> {
         let mut begun = self.here(keeper, errands, self.stuck()).await?;
@@ -225,9 +233,7 @@ async fn again(unused: Option<Permit>) -> Result<Permit, Refusal> {
     unused.ok_or_else(unreachable_now)?.hand_back().await
 }
 
-/// What changes the models of one Ollama has no meaning at the front of many.
+/// What frees the memory of one Ollama has no meaning at the front of many.
 fn not_here() -> Refusal {
-    Refusal::Forbidden(
-        "the models of a fleet cannot be unloaded, pulled or deleted through its front".to_owned(),
-    )
+    Refusal::Forbidden("the models of a fleet cannot be unloaded through its front".to_owned())
 }

@@ -26,7 +26,11 @@ impl Journey {
         match action {
             Action::Fleet => {
                 let nodes = wake.nodes().await;
-                Ok(json(&self.seen_by(caller, nodes)))
+                let mut seen = self.seen_by(caller, nodes);
+                if caller.rights.operate {
+                    seen["models"] = json!(self.shared.wishes.fresh().await);
+                }
+                Ok(json(&seen))
             }
             Action::Wake => self.told(wake.wake_by(&caller.principal).await),
             Action::Sleep => self.told(wake.sleep_by(&caller.principal).await),

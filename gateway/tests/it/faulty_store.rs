@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use async_trait::async_trait;
 use fleet::report::{Report, ReportAnswer};
-use fleet::store::{KeyHash, KeyRecord, Reservation, SqliteStore, Store, StoreError, Usage};
+use fleet::store::{
+    KeyHash, KeyRecord, Progress, Reservation, SqliteStore, Store, StoreError, Usage, WantedModel,
+};
 
 /// What gateways ask of the store while they serve, with faults; everything else goes through.
 #[derive(Debug)]
@@ -83,6 +85,32 @@ impl Store for FaultyStore {
     async fn write_report(&self, fleet: &str, report: &Report, now: i64) -> Result<ReportAnswer, StoreError> {
         self.fault().await?;
         self.inner.write_report(fleet, report, now).await
+    }
+
+    async fn want_model(&self, fleet: &str, model: &WantedModel) -> Result<(), StoreError> {
+        self.fault().await?;
+        self.inner.want_model(fleet, model).await
+    }
+
+    async fn unwant_model(&self, fleet: &str, model: &str) -> Result<bool, StoreError> {
+        self.fault().await?;
+        self.inner.unwant_model(fleet, model).await
+    }
+
+    async fn write_progress(
+        &self,
+        fleet: &str,
+        wish: &WantedModel,
+        node: &str,
+        progress: &Progress,
+    ) -> Result<bool, StoreError> {
+        self.fault().await?;
+        self.inner.write_progress(fleet, wish, node, progress).await
+    }
+
+    async fn models(&self, fleet: &str) -> Result<Vec<WantedModel>, StoreError> {
+        self.fault().await?;
+        self.inner.models(fleet).await
     }
 
     async fn reserve(

@@ -33,6 +33,7 @@ mod hostile;
 mod keepalive;
 mod lists;
 mod loads;
+mod models_fleet;
 mod networks;
 mod orders;
 mod origins;

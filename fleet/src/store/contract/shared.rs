@@ -80,7 +80,14 @@ pub(super) async fn models_are_wanted_until_they_are_not<S: Store>(open: &impl F
     let (gemma, embed) = (wish("gemma3n:e4b", "models/gemma3n"), wish("\"embed\":v1.5", "models/embed"));
     admin.want_model("models", &gemma).await.unwrap();
     admin.want_model("models", &embed).await.unwrap();
-    let half = Progress { state: ProgressState::Pulling, completed: 5, total: 1 << 40, error: None, at: 7 };
+    let half = Progress {
+        state: ProgressState::Pulling,
+        completed: 5,
+        total: 1 << 40,
+        error: None,
+        brought: true,
+        at: 7,
+    };
     assert_eq!(node.write_progress("models", &gemma, "i-\"1\".a", &half).await, Ok(true));
     let with =
         WantedModel { progress: BTreeMap::from([("i-\"1\".a".to_owned(), half.clone())]), ..gemma.clone() };

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -20,6 +20,8 @@ pub(super) enum Wire {
     Plain(TcpStream),
     /// Boxed once, when it is made: a TLS session has a kilobyte.
     Tls(Box<TlsStream<TcpStream>>),
+    /// No upstream at all: what this process writes at the other end.
+    Ours(DuplexStream),
 }
 
 impl Wire {
@@ -44,6 +46,7 @@ impl Wire {
                 let (mut byte, mut cx) = ([0], Context::from_waker(Waker::noop()));
                 Pin::new(stream).poll_read(&mut cx, &mut ReadBuf::new(&mut byte)).is_pending()
             }
+            Self::Ours(_) => false,
         }
     }
 }
@@ -67,6 +70,7 @@ impl AsyncRead for Wire {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Ours(stream) => Pin::new(stream).poll_read(cx, buf),
         }
     }
 }
@@ -76,6 +80,7 @@ impl AsyncWrite for Wire {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Ours(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
 
@@ -87,6 +92,7 @@ impl AsyncWrite for Wire {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
             Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Self::Ours(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
         }
     }
 
@@ -98,6 +104,7 @@ impl AsyncWrite for Wire {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
             Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Ours(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
@@ -105,6 +112,7 @@ impl AsyncWrite for Wire {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Ours(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }
