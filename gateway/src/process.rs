@@ -29,6 +29,7 @@ use crate::request::limit::{Bodies, FleetQuota, Limiter};
 use crate::request::queue::Queue;
 use crate::request::relay::Rules;
 use crate::request::{Core, Journey};
+use crate::translate::Kept;
 use crate::trust::{Peers, Trust};
 use crate::usage::UsageLedger;
 use crate::wake::Wake;
@@ -78,6 +79,8 @@ pub struct Shared {
     pub places: Arc<Places>,
     /// Where the models are.
     pub models: Models,
+    /// Translated files that wait to be fetched.
+    pub translated: Kept,
 }
 
 /// Where a process has its models.
@@ -212,6 +215,7 @@ impl Gateway {
             roster,
             places,
             models,
+            translated: Kept::new(&config.translate),
             config,
         };
         Ok(Self { shared: Arc::new(shared), store, certificate, connections })
@@ -278,6 +282,7 @@ impl Gateway {
             self.shared.metrics.upkeep();
             self.shared.limiter.sweep();
             self.shared.quota.sweep();
+            self.shared.translated.sweep();
         }
     }
 }

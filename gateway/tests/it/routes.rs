@@ -128,7 +128,7 @@ async fn every_other_spelling_of_a_route_is_refused() {
         }
         let mut unlisted =
             vec![format!("{path}/"), format!("/x{path}"), format!("{path}/x"), format!("/api{path}")];
-        if route.model_segment(&path).is_none() {
+        if route.named_segment(&path).is_none() {
             unlisted.extend([
                 path.to_uppercase(),
                 format!("{path}x"),
