@@ -173,7 +173,12 @@ impl Journey {
     }
 
     /// Who calls: by the one credential they sent, or by the word of the peer that forwards.
-    pub(crate) async fn authenticate(&self, head: &Parts, route: &Route, id: &str) -> Result<Caller, Refusal> {
+    pub(crate) async fn authenticate(
+        &self,
+        head: &Parts,
+        route: &Route,
+        id: &str,
+    ) -> Result<Caller, Refusal> {
         let caller = if trust::is_forwarded(&head.headers) {
             self.shared.trust.identify(head, id)?
         } else {

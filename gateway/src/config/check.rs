@@ -69,7 +69,10 @@ fn translate_mistakes(translate: &Translate) -> Vec<String> {
         (translate.concurrency > 0, "translate.concurrency: 0 segments translate nothing".to_owned()),
         (
             (50..=8000).contains(&translate.segment_characters),
-            format!("translate.segment_characters: {} is not between 50 and 8000", translate.segment_characters),
+            format!(
+                "translate.segment_characters: {} is not between 50 and 8000",
+                translate.segment_characters
+            ),
         ),
         (translate.characters > 0, "translate.characters: 0 translates nothing".to_owned()),
         (!translate.keep_seconds.is_zero(), "translate.keep_seconds: 0 s would keep no file".to_owned()),

@@ -174,7 +174,8 @@ impl Account {
         }
         let parts = self.spent();
         let count = |tokens: u64| Some(u32::try_from(tokens).unwrap_or(u32::MAX));
-        (self.seen.prompt_tokens, self.seen.output_tokens) = (count(parts.prompt_tokens), count(parts.output_tokens));
+        (self.seen.prompt_tokens, self.seen.output_tokens) =
+            (count(parts.prompt_tokens), count(parts.output_tokens));
         (self.work, self.waited, self.first_token) = (parts.work, parts.waited, parts.first_token);
         self.tallied = parts.output_tokens; // each part has tallied its own
     }

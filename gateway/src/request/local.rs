@@ -38,7 +38,9 @@ impl Journey {
                 json(&json!({ "object": "list", "data": self.openai_models(rights()?)? }))
             }
             Action::OpenAiModel => json(&self.openai_model(route, head, rights()?)?),
-            Action::Ask(_) | Action::Translate(_) | Action::Fleet | Action::Wake | Action::Sleep => return Err(Refusal::Bug),
+            Action::Ask(_) | Action::Translate(_) | Action::Fleet | Action::Wake | Action::Sleep => {
+                return Err(Refusal::Bug);
+            }
         })
     }
 

@@ -32,7 +32,9 @@ impl Mark {
     pub fn in_words(self) -> &'static str {
         match self {
             Self::Language => "it was not in the language asked for",
-            Self::Tags | Self::Placeholders | Self::Urls => "marks such as <g1> and <x2/> were missing or misplaced",
+            Self::Tags | Self::Placeholders | Self::Urls => {
+                "marks such as <g1> and <x2/> were missing or misplaced"
+            }
             Self::Numbers => "numbers were missing",
             Self::Length => "it was far too short or too long",
             Self::Glossary => "a given term was not translated as given",
@@ -85,7 +87,8 @@ impl Expected<'_> {
         if letters(after) < LETTERS {
             return false;
         }
-        let source = self.source.or_else(|| detect(before).filter(|found| found.reliable).map(|found| found.language));
+        let source =
+            self.source.or_else(|| detect(before).filter(|found| found.reliable).map(|found| found.language));
         // Neighbours (Danish and Norwegian) are told apart badly; the language one came from is not mistaken for the
         // other's.
         let (Some(source), Some(found)) = (source, detect(after)) else { return false };
@@ -107,7 +110,11 @@ pub fn terms_in<'g>(glossary: &'g [Term], text: &str) -> Vec<&'g Term> {
 
 fn weight(c: char) -> usize {
     // Kana, ideographs, Hangul.
-    if matches!(c, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}') { DENSE } else { 1 }
+    if matches!(c, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}') {
+        DENSE
+    } else {
+        1
+    }
 }
 
 fn is_as_long(before: &str, after: &str) -> bool {
@@ -139,7 +146,9 @@ fn numbers(text: &str) -> Vec<String> {
                 separator = false;
             }
             // One of these between two digits groups them, or marks the fraction.
-            None if !digits.is_empty() && !separator && ".,'’\u{a0}\u{202f}٫٬".contains(c) => separator = true,
+            None if !digits.is_empty() && !separator && ".,'’\u{a0}\u{202f}٫٬".contains(c) => {
+                separator = true
+            }
             None => {
                 if !digits.is_empty() {
                     found.push(std::mem::take(&mut digits));
@@ -195,7 +204,10 @@ mod tests {
 
     #[test]
     fn numbers_are_compared_by_their_digits() {
-        assert!(keeps_numbers("1,000 and 2.5", "２．5 und 1 000".replace('．', ".").replace("1 000", "1\u{a0}000").as_str()));
+        assert!(keeps_numbers(
+            "1,000 and 2.5",
+            "２．5 und 1 000".replace('．', ".").replace("1 000", "1\u{a0}000").as_str()
+        ));
         assert!(keeps_numbers("5 May", "5月5日"));
         assert!(!keeps_numbers("7, 7", "7"));
         assert!(keeps_numbers("١٢", "12"));

@@ -72,7 +72,13 @@ impl Journey {
     }
 
     /// The file at the node that made it.
-    async fn fetch(&self, caller: &Caller, id: &str, node: &str, request: &str) -> Result<Response<Body>, Refusal> {
+    async fn fetch(
+        &self,
+        caller: &Caller,
+        id: &str,
+        node: &str,
+        request: &str,
+    ) -> Result<Response<Body>, Refusal> {
         let peers = self.shared.roster.peers();
         let peer = peers.iter().find(|peer| peer.view.node == node).ok_or_else(gone)?;
         let upstream = peer.upstream.as_ref().ok_or_else(gone)?;
@@ -98,7 +104,8 @@ impl Journey {
             return Err(gone());
         }
         let kind = answer.content_type.take();
-        let most = usize::try_from(self.shared.config.translate.file_bytes).unwrap_or(usize::MAX).saturating_mul(4);
+        let most =
+            usize::try_from(self.shared.config.translate.file_bytes).unwrap_or(usize::MAX).saturating_mul(4);
         let bytes = answer.body.collect(most).await.map_err(|_| gone())?;
         let mut response = Response::new(Body::full(bytes));
         let kind = kind.and_then(|kind| HeaderValue::from_maybe_shared(kind).ok());
@@ -120,7 +127,8 @@ fn dress(response: &mut Response<Body>, kind: HeaderValue, name: &str) {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(NO_SNIFF, HeaderValue::from_static("nosniff"));
     let ascii = name.is_ascii() && !name.is_empty();
-    let disposition = if ascii { format!("attachment; filename=\"{name}\"") } else { "attachment".to_owned() };
+    let disposition =
+        if ascii { format!("attachment; filename=\"{name}\"") } else { "attachment".to_owned() };
     let disposition = HeaderValue::from_str(&disposition);
     headers.insert(CONTENT_DISPOSITION, disposition.unwrap_or(HeaderValue::from_static("attachment")));
 }

@@ -54,7 +54,9 @@ impl Events {
     pub(super) fn of_files(&self) -> Self {
         match self {
             Self::None => Self::None,
-            Self::To(reader, patience) | Self::Progress(reader, patience) => Self::Progress(reader.clone(), *patience),
+            Self::To(reader, patience) | Self::Progress(reader, patience) => {
+                Self::Progress(reader.clone(), *patience)
+            }
         }
     }
 
@@ -115,7 +117,8 @@ impl Desk {
         let (who, priority) = (&self.caller.principal, self.caller.rights.priority);
         let queued = shared.queue.predicted_wait(who, priority, &job.model);
         let until_ready = shared.wake.until_ready();
-        let whole = Some(until_ready.saturating_add(queued)).filter(|wait| *wait < Duration::from_secs(86_400));
+        let whole =
+            Some(until_ready.saturating_add(queued)).filter(|wait| *wait < Duration::from_secs(86_400));
         match (until_ready.is_zero(), shared.wake.state().phase) {
             (true, _) => ("queued", whole),
             (false, Phase::Asleep) => ("asleep", whole),

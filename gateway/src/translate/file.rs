@@ -30,7 +30,11 @@ struct Errand {
 }
 
 impl Journey {
-    pub(super) async fn file(&self, mut asked: Asked, account: &mut Account) -> Result<Response<Body>, Refusal> {
+    pub(super) async fn file(
+        &self,
+        mut asked: Asked,
+        account: &mut Account,
+    ) -> Result<Response<Body>, Refusal> {
         let events = asked.events;
         let errand = self.errand(&mut asked, account)?;
         let desk = self.desk(asked, Priority::Batch, account);
@@ -56,7 +60,8 @@ impl Journey {
     fn errand(&self, asked: &mut Asked, account: &mut Account) -> Result<Errand, Refusal> {
         let settings = &self.shared.config.translate;
         let wrong = |error: FormatError| Refusal::Invalid(error.to_string());
-        let missing = || Refusal::Invalid("`file` is missing: send multipart/form-data with a file in it".to_owned());
+        let missing =
+            || Refusal::Invalid("`file` is missing: send multipart/form-data with a file in it".to_owned());
         let File { name, bytes } = asked.fields.file.take().ok_or_else(missing)?;
         let format = Format::of_name(&name).map_err(wrong)?;
         let document = Document::read(format, &bytes, settings.file_bytes).map_err(wrong)?;

@@ -105,14 +105,18 @@ pub async fn read(headers: &HeaderMap, body: Bytes) -> Result<Fields, Refusal> {
         "multipart/form-data" => multipart(kind, body).await,
         "application/json" => json(&body),
         // What clients of the command line send as a form is often JSON.
-        _ if body.trim_ascii_start().starts_with(b"{") => json(&body),
+        _ if body.trim_ascii_start().starts_with(b"{") || body.starts_with(b"[") => json(&body),
         _ => form(&body),
     }
 }
 
 fn json(body: &[u8]) -> Result<Fields, Refusal> {
     serde_json::from_slice(body).map_err(|error| {
-        invalid(format!("the body is no JSON object as it is wanted here (line {}, column {})", error.line(), error.column()))
+        invalid(format!(
+            "the body is no JSON object as it is wanted here (line {}, column {})",
+            error.line(),
+            error.column()
+        ))
     })
 }
 
@@ -177,7 +181,8 @@ impl Fields {
             }
             "glossary" => {
                 let terms = serde_json::from_str(&value);
-                self.glossary = Some(terms.map_err(|_| invalid("`glossary` must be a list of source and target"))?);
+                self.glossary =
+                    Some(terms.map_err(|_| invalid("`glossary` must be a list of source and target"))?);
             }
             _ => {}
         }
@@ -233,7 +238,14 @@ impl Fields {
             Some(_) => return Err(invalid("`tone` must be neutral, formal or informal")),
         };
         let alternatives = self.alternatives.unwrap_or(0).min(ALTERNATIVES);
-        Ok(Manner { source, target: language("target", target)?, coding, tone, glossary: self.terms()?, alternatives })
+        Ok(Manner {
+            source,
+            target: language("target", target)?,
+            coding,
+            tone,
+            glossary: self.terms()?,
+            alternatives,
+        })
     }
 
     fn terms(&mut self) -> Result<Vec<Term>, Refusal> {
@@ -276,7 +288,10 @@ mod tests {
             let manner = fields.manner().unwrap();
             assert_eq!((manner.target.code, manner.source, manner.coding), ("de", None, Coding::Plain));
         }
-        assert_eq!(fields(FORM, "q=a&q=b").await.unwrap().texts(2).unwrap(), (vec!["a".into(), "b".into()], true));
+        assert_eq!(
+            fields(FORM, "q=a&q=b").await.unwrap().texts(2).unwrap(),
+            (vec!["a".into(), "b".into()], true)
+        );
     }
 
     #[tokio::test]
@@ -291,7 +306,10 @@ mod tests {
             texts.and_then(|()| fields.manner().map(|_| ())).unwrap_err().to_string()
         };
         assert!(said("[]", 9).await.contains("no JSON object"));
-        assert!(said("{\"q\":\"a\",\"q\":\"b\"}", 9).await.contains("no JSON object"), "two readers, two texts");
+        assert!(
+            said("{\"q\":\"a\",\"q\":\"b\"}", 9).await.contains("no JSON object"),
+            "two readers, two texts"
+        );
         assert!(said("{\"target\":\"de\"}", 9).await.contains("`q` is missing"));
         assert!(said("{\"q\":\"abc\",\"target\":\"de\"}", 2).await.contains("limit is 2"));
         assert!(said("{\"q\":\"a\"}", 9).await.contains("`target` is missing"));

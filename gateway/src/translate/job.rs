@@ -106,7 +106,9 @@ impl Job {
     fn context(&self, at: usize) -> (&str, &str) {
         let of = |at: Option<usize>| {
             let piece = at.and_then(|at| self.pieces.get(at));
-            piece.filter(|piece| piece.coding != Coding::Markup).map_or("", |piece| piece.segment.source.as_str())
+            piece
+                .filter(|piece| piece.coding != Coding::Markup)
+                .map_or("", |piece| piece.segment.source.as_str())
         };
         (of(at.checked_sub(1)), of(at.checked_add(1)))
     }
@@ -175,7 +177,9 @@ impl Desk {
             ended += 1;
             characters += job.pieces[at].segment.source.chars().count();
             events.say("segment", &json!({ "index": at, "text": piece.text, "marks": piece.marks })).await?;
-            events.say("progress", &json!({ "done": ended, "total": total, "characters": characters })).await?;
+            events
+                .say("progress", &json!({ "done": ended, "total": total, "characters": characters }))
+                .await?;
             done[at] = piece;
         }
         Ok(done)

@@ -45,7 +45,12 @@ impl Kept {
     pub fn put(&self, owner: &Principal, file: KeptFile) -> String {
         let id = format!("{:032x}", fastrand::u128(..));
         let mut files = self.files();
-        files.push_back(Entry { id: id.clone(), owner: owner.clone(), file, until: Instant::now() + self.keep });
+        files.push_back(Entry {
+            id: id.clone(),
+            owner: owner.clone(),
+            file,
+            until: Instant::now() + self.keep,
+        });
         let mut bytes: usize = files.iter().map(|entry| entry.file.bytes.len()).sum();
         while bytes > self.most
             && files.len() > 1

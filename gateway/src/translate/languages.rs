@@ -136,9 +136,14 @@ mod tests {
 
     #[test]
     fn codes_are_found_however_they_are_written() {
-        for (asked, ours) in
-            [("en", "en"), ("EN-us", "en"), ("zh", "zh-Hans"), ("zt", "zh-Hant"), ("pt_BR", "pt"), ("no", "nb")]
-        {
+        for (asked, ours) in [
+            ("en", "en"),
+            ("EN-us", "en"),
+            ("zh", "zh-Hans"),
+            ("zt", "zh-Hant"),
+            ("pt_BR", "pt"),
+            ("no", "nb"),
+        ] {
             assert_eq!(find(asked).unwrap().code, ours, "{asked}");
         }
         assert!(find("xx").is_none() && find("").is_none() && find("auto").is_none());

@@ -72,7 +72,11 @@ impl Brief<'_> {
         };
         let mut glossary = String::new();
         for term in self.glossary {
-            glossary.push_str(&format!("- Translate \"{}\" as \"{}\".\n", one_line(&term.source), one_line(&term.target)));
+            glossary.push_str(&format!(
+                "- Translate \"{}\" as \"{}\".\n",
+                one_line(&term.source),
+                one_line(&term.target)
+            ));
         }
         if !self.faults.is_empty() {
             let faults: Vec<_> = self.faults.iter().map(|fault| fault.in_words()).collect();
@@ -80,7 +84,10 @@ impl Brief<'_> {
         }
         // The caller's words last, so that nothing in them is taken for a place to fill in.
         SYSTEM
-            .replace("{{source}}", self.source.map_or("the language it is written in", |language| language.name))
+            .replace(
+                "{{source}}",
+                self.source.map_or("the language it is written in", |language| language.name),
+            )
             .replace("{{target}}", self.target.name)
             .replace("{{tone}}", tone)
             .replace("{{glossary}}", &glossary)
@@ -98,11 +105,6 @@ impl Brief<'_> {
         let (start, end) = USER.split_once("{{text}}").unwrap_or((USER, ""));
         start.replace("{{context}}", &context) + self.text + end
     }
-}
-
-/// The text between the tags of a user message: what a simulated model works on.
-pub fn text_of(message: &str) -> Option<&str> {
-    message.rsplit_once("<text>\n")?.1.split_once("\n</text>").map(|(text, _)| text)
 }
 
 fn one_line(text: &str) -> String {
@@ -138,7 +140,11 @@ mod tests {
         let (system, user) = (brief.system(), brief.user());
         assert!(system.contains("from English into German") && system.contains("politely"), "{system}");
         assert!(system.contains("\"{{text}}\" as \"Ende zwei\"") && system.contains("numbers"), "{system}");
-        assert!(!system.contains("{{glossary}}") && !system.contains("{{tone}}") && !system.contains("{{faults}}"));
-        assert_eq!(text_of(&user), Some("{{context}} <x1/>"), "{user}");
+        assert!(
+            !system.contains("{{glossary}}")
+                && !system.contains("{{tone}}")
+                && !system.contains("{{faults}}")
+        );
+        assert!(user.ends_with("<text>\n{{context}} <x1/>\n</text>\n"), "{user}");
     }
 }

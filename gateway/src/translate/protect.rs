@@ -44,7 +44,8 @@ pub struct Protected {
 
 /// One alternative per kind, first match wins. Braces may hold one level of braces (ICU messages).
 static PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let url = r#"(?P<url>(?:https?|ftp)://[^\s<>"'`、。）」]+|www\.[^\s<>"'`]+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+)"#;
+    let url =
+        r#"(?P<url>(?:https?|ftp)://[^\s<>"'`、。）」]+|www\.[^\s<>"'`]+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+)"#;
     let block = r"(?P<block><(?:code|kbd|samp|var)\b[^<>]*>[^<]*</(?:code|kbd|samp|var)>)";
     let tag = r#"(?P<tag>(?:<!--(?s:.*?)-->|</?[A-Za-z](?:[^<>"']|"[^"]*"|'[^']*')*>)+)"#;
     let entity = r"(?P<entity>&(?:[A-Za-z][A-Za-z0-9]*|#\d+|#[xX][0-9A-Fa-f]+);)";
@@ -55,7 +56,8 @@ static PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 
 /// A mark as models write it, blanks and a forgotten slash included.
-static MARK: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"<\s*(/?)\s*([gx])\s*(\d{1,4})\s*/?\s*>").ok());
+static MARK: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"<\s*(/?)\s*([gx])\s*(\d{1,4})\s*/?\s*>").ok());
 
 /// Are there words in it, beside what is protected?
 pub fn has_words(text: &str, coding: Coding) -> bool {
@@ -118,8 +120,9 @@ impl Protected {
             let Some((name, closes)) = single_tag(token) else { continue };
             if !closes {
                 open.push(at);
-            } else if let Some(place) =
-                open.iter().rposition(|&o| single_tag(&self.tokens[o]).is_some_and(|(other, _)| other == name))
+            } else if let Some(place) = open
+                .iter()
+                .rposition(|&o| single_tag(&self.tokens[o]).is_some_and(|(other, _)| other == name))
             {
                 let opened = open[place];
                 open.truncate(place);
@@ -181,7 +184,10 @@ impl Protected {
     /// How many tokens stand before the first word.
     fn leading(&self) -> usize {
         let mut rest = self.text.as_str();
-        self.tokens.iter().take_while(|token| rest.strip_prefix(&token.mark).map(|left| rest = left).is_some()).count()
+        self.tokens
+            .iter()
+            .take_while(|token| rest.strip_prefix(&token.mark).map(|left| rest = left).is_some())
+            .count()
     }
 
     /// An answer, or a piece of one, with its known marks replaced; unknown ones vanish.

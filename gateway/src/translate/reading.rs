@@ -86,7 +86,9 @@ impl Reading {
         answer = answer.strip_suffix("</text>").unwrap_or(answer).trim();
         for (open, close) in [('"', '"'), ('“', '”'), ('„', '“'), ('「', '」')] {
             let quoted = answer.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
-            if let Some(inner) = quoted.filter(|inner| !inner.contains([open, close]) && !source.starts_with(open)) {
+            if let Some(inner) =
+                quoted.filter(|inner| !inner.contains([open, close]) && !source.starts_with(open))
+            {
                 answer = inner;
             }
         }
@@ -130,7 +132,8 @@ mod tests {
 
     #[test]
     fn what_models_put_around_an_answer_is_taken_off() {
-        let answer = |text: &str, source| Reading { text: text.to_owned(), ..Reading::default() }.answer(source);
+        let answer =
+            |text: &str, source| Reading { text: text.to_owned(), ..Reading::default() }.answer(source);
         assert_eq!(answer(" <text>\nHallo\n</text>\n", "Hello"), "Hallo");
         assert_eq!(answer("\"Hallo\"", "Hello"), "Hallo");
         assert_eq!(answer("\"Hallo\"", "\"Hello\""), "\"Hallo\"");

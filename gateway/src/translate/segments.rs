@@ -105,7 +105,8 @@ fn sentences(text: &str, block: Range<usize>, coding: Coding, most: usize) -> Ve
         length += characters;
     }
     found.push(start..piece.len());
-    let whole = found.into_iter().map(|range| trimmed(text, block.start + range.start..block.start + range.end));
+    let whole =
+        found.into_iter().map(|range| trimmed(text, block.start + range.start..block.start + range.end));
     whole.filter(|range| has_words(&text[range.clone()], coding)).collect()
 }
 

@@ -23,13 +23,14 @@ use crate::body::Body;
 use crate::error::Refusal;
 use crate::identity::{Caller, Priority, Rights};
 use crate::ollama::names::{ModelName, NameError};
+use crate::process::Models;
 use crate::request::Journey;
 use crate::request::account::{Account, Outcome};
 use crate::request::authenticate;
 use crate::request::limit::{BodyHold, Pass};
 use crate::request::local::json as answer;
 use crate::request::receive::receive;
-use crate::request::route::Route;
+use crate::request::route::{Class, Route};
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// The largest body read before its sender is known: who sends the key in it cannot be known sooner.
@@ -78,7 +79,8 @@ impl Journey {
             Task::Detect => {
                 let (texts, _) = asked.fields.texts(self.shared.config.translate.characters)?;
                 let found = texts.first().and_then(|text| detect(text));
-                let found = found.map_or(json!({ "language": "en", "confidence": 0 }), |found| found.as_json());
+                let found =
+                    found.map_or(json!({ "language": "en", "confidence": 0 }), |found| found.as_json());
                 Ok(account.answered(answer(&json!([found]))))
             }
             Task::Languages => Ok(account.answered(answer(&languages::list()))),
@@ -107,7 +109,8 @@ impl Journey {
         let pass = proven.as_ref().map(|caller| self.limit(caller)).transpose()?.flatten();
         let most = if proven.is_some() { self.most(task) } else { self.most(task).min(UNPROVEN) };
         let limits = &self.shared.config.limits;
-        let (bytes, hold) = receive(&head.headers, body, most.min(limits.body_bytes), limits, &self.shared.bodies).await?;
+        let (bytes, hold) =
+            receive(&head.headers, body, most.min(limits.body_bytes), limits, &self.shared.bodies).await?;
         let mut fields = match (bytes.is_empty(), task) {
             (true, Task::Languages | Task::Settings) => Fields::default(),
             _ => read(&head.headers, bytes).await?,
@@ -124,6 +127,9 @@ impl Journey {
             Some(pass) => Some(pass),
             None => self.limit(&caller)?,
         };
+        if route.class == Class::Inference && matches!(self.shared.models, Models::Elsewhere(_)) {
+            self.look_again().await; // which models there are
+        }
         let accept = head.headers.get(http::header::ACCEPT).and_then(|accept| accept.to_str().ok());
         let events = accept.is_some_and(|accept| accept.contains("text/event-stream"));
         Ok(Asked { caller, pass, fields, route, host: host(head), events, _body: hold })
@@ -155,7 +161,8 @@ impl Journey {
     pub(super) fn model(&self, asked: Option<&str>, rights: &Rights) -> Result<ModelName, Refusal> {
         let config = &self.shared.config;
         let first = || config.ollama.as_ref().and_then(|ollama| ollama.models.first()).map(String::as_str);
-        let named = asked.filter(|name| !name.is_empty()).or(config.translate.model.as_deref()).or_else(first);
+        let named =
+            asked.filter(|name| !name.is_empty()).or(config.translate.model.as_deref()).or_else(first);
         if let Some(name) = named {
             return ModelName::parse(name).map_err(|error| match error {
                 NameError::Invalid => Refusal::Invalid(error.to_string()),
@@ -164,8 +171,11 @@ impl Journey {
         }
         let known = self.shared.known();
         let fits = |name: &&ModelName| rights.may_use(name) && !known.embeds(name);
-        let found = known.tags.iter().map(|(name, _)| name).find(fits);
-        found.cloned().ok_or(Refusal::Overloaded {
+        if let Some(found) = known.tags.iter().map(|(name, _)| name).find(fits) {
+            return Ok(found.clone());
+        }
+        self.shared.wake.admitted()?; // a front that has never seen a node learns of its models by waking one
+        Err(Refusal::Overloaded {
             what: "no model that translates is known yet",
             retry_after: Duration::from_secs(10),
         })
@@ -205,7 +215,8 @@ impl Journey {
         let translated = all.next().unwrap_or_default();
         let others: Vec<_> = all.collect();
         let of = |at: usize| others.iter().filter_map(|texts| texts.get(at)).collect::<Vec<_>>();
-        let found: Vec<_> = found.iter().map(|found| found.map_or(Value::Null, |found| found.as_json())).collect();
+        let found: Vec<_> =
+            found.iter().map(|found| found.map_or(Value::Null, |found| found.as_json())).collect();
         let mut body = if many {
             json!({ "translatedText": translated })
         } else {
@@ -329,7 +340,8 @@ impl Desk {
 
 fn too_late() -> Refusal {
     Refusal::TooLate(
-        "the translation was not complete in time; send less at once, or use POST /translate/stream".to_owned(),
+        "the translation was not complete in time; send less at once, or use POST /translate/stream"
+            .to_owned(),
     )
 }
 
@@ -378,6 +390,7 @@ fn finished(desk: &Desk, job: &Job, done: &[Done], detected: Option<&Value>) -> 
 /// The host, with its port, as the client wrote it; it was found well-formed.
 fn host(head: &Head) -> String {
     let authority = head.uri.authority().map(|authority| authority.as_str().to_owned());
-    let field = || head.headers.get(http::header::HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
+    let field =
+        || head.headers.get(http::header::HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
     authority.or_else(field).unwrap_or_default()
 }

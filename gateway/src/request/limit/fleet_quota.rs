@@ -183,7 +183,12 @@ impl FleetQuota {
     ///
     /// # Errors
     /// As [`Quota::reserve`].
-    pub async fn reserve_for(&self, caller: &Caller, tokens: u64, begun: u64) -> Result<Reservation, Refusal> {
+    pub async fn reserve_for(
+        &self,
+        caller: &Caller,
+        tokens: u64,
+        begun: u64,
+    ) -> Result<Reservation, Refusal> {
         let minute = self.minute();
         // What is larger than a whole minute fits into an untouched one, since it never could else; what it really used
         // is settled. A limit of nothing lets nothing through.

@@ -83,7 +83,9 @@ impl Package {
 
 /// The body, and what else is read: headers, footers, notes, comments.
 fn holds_text(name: &str) -> bool {
-    let Some(name) = name.strip_prefix("word/").and_then(|name| name.strip_suffix(".xml")) else { return false };
+    let Some(name) = name.strip_prefix("word/").and_then(|name| name.strip_suffix(".xml")) else {
+        return false;
+    };
     let name = name.trim_end_matches(|c: char| c.is_ascii_digit());
     ["document", "header", "footer", "footnotes", "endnotes", "comments"].contains(&name)
 }

@@ -6,17 +6,19 @@ use html5gum::{DefaultEmitter, StartTag, Token, Tokenizer};
 
 /// Elements within a line of text; every other one begins a block.
 const INLINE: &[&str] = &[
-    "a", "abbr", "b", "bdi", "bdo", "big", "br", "cite", "code", "data", "del", "dfn", "em", "font", "i", "img",
-    "ins", "kbd", "label", "mark", "q", "ruby", "rb", "rp", "rt", "s", "samp", "small", "span", "strike", "strong",
-    "sub", "sup", "time", "tt", "u", "var", "wbr",
+    "a", "abbr", "b", "bdi", "bdo", "big", "br", "cite", "code", "data", "del", "dfn", "em", "font", "i",
+    "img", "ins", "kbd", "label", "mark", "q", "ruby", "rb", "rp", "rt", "s", "samp", "small", "span",
+    "strike", "strong", "sub", "sup", "time", "tt", "u", "var", "wbr",
 ];
 
 /// Elements whose text is no language, or not shown.
-const SKIPPED: &[&str] = &["script", "style", "pre", "textarea", "svg", "math", "template", "noscript", "iframe"];
+const SKIPPED: &[&str] =
+    &["script", "style", "pre", "textarea", "svg", "math", "template", "noscript", "iframe"];
 
 /// Elements without an end.
 const VOID: &[&str] = &[
-    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr",
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track",
+    "wbr",
 ];
 
 /// Has an element of this name no end?
@@ -61,7 +63,9 @@ pub fn blocks(text: &str) -> Vec<Range<usize>> {
     for token in tokens(text) {
         match token {
             Token::StartTag(tag) => match &mut skipping {
-                Some((name, depth)) => *depth += usize::from(**tag.name == *name.as_slice() && !tag.self_closing),
+                Some((name, depth)) => {
+                    *depth += usize::from(**tag.name == *name.as_slice() && !tag.self_closing)
+                }
                 None if is_kept(&tag) => {
                     cut(tag.span.start, tag.span.end, false);
                     let ends = tag.self_closing || is_void(&String::from_utf8_lossy(&tag.name));
@@ -103,6 +107,7 @@ fn is_kept(tag: &StartTag<usize>) -> bool {
     };
     let names = |value: Vec<u8>| value.split(u8::is_ascii_whitespace).any(|class| class == b"notranslate");
     let skipped = SKIPPED.iter().any(|skipped| skipped.as_bytes() == &**tag.name);
-    let asked = attribute("translate").is_some_and(|value| value == b"no") || attribute("class").is_some_and(names);
+    let asked =
+        attribute("translate").is_some_and(|value| value == b"no") || attribute("class").is_some_and(names);
     skipped || (asked && !is_inline(&tag.name))
 }

@@ -50,7 +50,8 @@ fn fence_of(line: &str) -> Option<String> {
 /// Rules, underlines of headings, lines of a table's head, definitions of links.
 fn is_structure(line: &str) -> bool {
     let only = |marks: &[char]| !line.is_empty() && line.chars().all(|c| marks.contains(&c) || c == ' ');
-    let definition = line.starts_with('[') && line.split_once("]:").is_some_and(|(name, _)| !name.contains(' '));
+    let definition =
+        line.starts_with('[') && line.split_once("]:").is_some_and(|(name, _)| !name.contains(' '));
     only(&['-', '|', ':']) || only(&['=']) || only(&['*']) || only(&['_']) || definition
 }
 

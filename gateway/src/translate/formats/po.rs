@@ -47,7 +47,8 @@ fn entries(text: &str) -> Result<Vec<Entry>, FormatError> {
         let end = start + bare.len();
         if content.starts_with('"') {
             let piece = unquoted(content)?;
-            let last = entries.last_mut().filter(|_| open).ok_or(FormatError::Damaged("a gettext catalogue"))?;
+            let last =
+                entries.last_mut().filter(|_| open).ok_or(FormatError::Damaged("a gettext catalogue"))?;
             last.text.push_str(&piece);
             last.range.end = end;
         } else if content.starts_with("msg") {

@@ -12,7 +12,8 @@ const MOST: u64 = 1 << 20;
 const SRT: &str = "1\r\n00:00:01,000 --> 00:00:02,500\r\n<i>Hello there.</i>\r\nHow are you?\r\n\r\n2\r\n00:00:03,000 --> 00:00:04,000\r\nFine.\r\n";
 const VTT: &str = "WEBVTT - Title\n\nNOTE not shown\n\nintro\n00:01.000 --> 00:04.000 align:start\n- Hello\n\n00:05.000 --> 00:06.000\nBye";
 const PO: &str = "# Comment\nmsgid \"\"\nmsgstr \"\"\n\"Language: de\\n\"\n\n#: a.c:1\n#, c-format\nmsgid \"Hello \\\"%s\\\"\"\nmsgstr \"\"\n\nmsgid \"one file\"\nmsgid_plural \"\"\n\"many \"\n\"files\"\nmsgstr[0] \"\"\nmsgstr[1] \"\"\n\nmsgid \"done\"\nmsgstr \"fertig\"\n\n#~ msgid \"old\"\n#~ msgstr \"\"\n";
-const JSON: &str = "{\n  \"greeting\" : \"Hello \\u00e9 \\\"you\\\"\",\n  \"n\": 1.50, \"list\": [\"a: b\", true]\n}\n";
+const JSON: &str =
+    "{\n  \"greeting\" : \"Hello \\u00e9 \\\"you\\\"\",\n  \"n\": 1.50, \"list\": [\"a: b\", true]\n}\n";
 
 fn check(format: Format, file: &str, units: &[&str]) {
     let document = Document::read(format, file.as_bytes(), MOST).unwrap();
@@ -45,14 +46,20 @@ fn translations_are_written_as_the_format_writes_texts() {
     let po = written(Format::Po, PO, &["Hallo \"%s\"", "eine\nDatei", "viele"]);
     assert!(po.contains("msgid \"Hello \\\"%s\\\"\"\nmsgstr \"Hallo \\\"%s\\\"\"\n"), "{po}");
     assert!(po.contains("msgstr[0] \"\"\n\"eine\\n\"\n\"Datei\"\nmsgstr[1] \"viele\"\n"), "{po}");
-    assert!(po.contains("msgstr \"fertig\"") && po.ends_with("#~ msgstr \"\"\n") && po.contains("Language: de"));
+    assert!(
+        po.contains("msgstr \"fertig\"") && po.ends_with("#~ msgstr \"\"\n") && po.contains("Language: de")
+    );
     let srt = written(Format::Srt, SRT, &["<i>Hallo.</i>\r\nWie geht's?", "Gut."]);
-    assert_eq!(srt, SRT.replace("Hello there", "Hallo").replace("How are you", "Wie geht's").replace("Fine", "Gut"));
+    assert_eq!(
+        srt,
+        SRT.replace("Hello there", "Hallo").replace("How are you", "Wie geht's").replace("Fine", "Gut")
+    );
 }
 
 fn packed(document: &str) -> Vec<u8> {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
-    let files = [("[Content_Types].xml", "<Types/>"), ("word/document.xml", document), ("word/media/a.png", "\u{1}")];
+    let files =
+        [("[Content_Types].xml", "<Types/>"), ("word/document.xml", document), ("word/media/a.png", "\u{1}")];
     for (name, content) in files {
         writer.start_file(name, SimpleFileOptions::default()).unwrap();
         writer.write_all(content.as_bytes()).unwrap();

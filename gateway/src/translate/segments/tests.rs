@@ -5,10 +5,57 @@ use crate::translate::protect::Protected;
 
 /// Words, marks and characters that texts to translate are made of, and some that break naive splitters.
 const PIECES: &[&str] = &[
-    "Hello", " ", "world", ".", "\n", "\r\n", "\n\n", "  ", "- ", "1. ", "> ", "# ", "https://example.com/a?b=c",
-    "{name}", "%s", "%1$d", "${x}", "{{y}}", "<b>", "</b>", "<br/>", "<p>", "</p>", "<", ">", "&amp;", "&nbsp;", "&",
-    "1,234.50", "日本語の文。", "これは", "مرحبا", "e\u{301}", "👩‍👩‍👧", "`code`", "```\n", "| a | b |", "\t", "\u{a0}", "!?",
-    "[link](http://x.y)", "<script>", "</script>", "<!-- c -->", "\"q\"", "\\n", "{", "}", "---\n", "*em*", "Mr. Smith",
+    "Hello",
+    " ",
+    "world",
+    ".",
+    "\n",
+    "\r\n",
+    "\n\n",
+    "  ",
+    "- ",
+    "1. ",
+    "> ",
+    "# ",
+    "https://example.com/a?b=c",
+    "{name}",
+    "%s",
+    "%1$d",
+    "${x}",
+    "{{y}}",
+    "<b>",
+    "</b>",
+    "<br/>",
+    "<p>",
+    "</p>",
+    "<",
+    ">",
+    "&amp;",
+    "&nbsp;",
+    "&",
+    "1,234.50",
+    "日本語の文。",
+    "これは",
+    "مرحبا",
+    "e\u{301}",
+    "👩‍👩‍👧",
+    "`code`",
+    "```\n",
+    "| a | b |",
+    "\t",
+    "\u{a0}",
+    "!?",
+    "[link](http://x.y)",
+    "<script>",
+    "</script>",
+    "<!-- c -->",
+    "\"q\"",
+    "\\n",
+    "{",
+    "}",
+    "---\n",
+    "*em*",
+    "Mr. Smith",
 ];
 
 /// A text of so many random pieces.
@@ -69,7 +116,8 @@ fn long_lines_are_cut_between_sentences_only() {
 
 #[test]
 fn blocks_of_markup_are_segments_and_scripts_are_none() {
-    let html = "<p>One <b>bold</b> word</p><script>var a = 'no';</script><ul><li>Two</li></ul><pre>code</pre>";
+    let html =
+        "<p>One <b>bold</b> word</p><script>var a = 'no';</script><ul><li>Two</li></ul><pre>code</pre>";
     assert_eq!(sources(html, Coding::Markup, 1000), ["One <b>bold</b> word", "Two"]);
 }
 
