@@ -31,6 +31,7 @@ use crate::request::queue::Queue;
 use crate::request::relay::Rules;
 use crate::request::{Core, Journey};
 use crate::substitute;
+use crate::translate::Kept;
 use crate::trust::{Peers, Trust};
 use crate::usage::UsageLedger;
 use crate::wake::Wake;
@@ -85,6 +86,8 @@ pub struct Shared {
     pub wishes: Arc<Wishes>,
     /// A node's way there; `None` in a front.
     pub converge: Option<Arc<Converge>>,
+    /// Translated files that wait to be fetched.
+    pub translated: Kept,
 }
 
 /// Where a process has its models.
@@ -229,6 +232,7 @@ impl Gateway {
             models,
             wishes,
             converge,
+            translated: Kept::new(&config.translate),
             config,
         };
         Ok(Self { shared: Arc::new(shared), store, certificate, connections, machine: Arc::default() })
@@ -326,6 +330,7 @@ impl Gateway {
             self.shared.metrics.upkeep();
             self.shared.limiter.sweep();
             self.shared.quota.sweep();
+            self.shared.translated.sweep();
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod limit;
 pub mod receive;
 pub mod inspect;
 pub mod queue;
+pub mod inner;
 pub mod choose;
 pub mod administer;
 pub mod destination;
@@ -111,6 +112,9 @@ impl Journey {
         if route.permission == Permission::Anyone {
             return Ok(account.answered(self.local(route, head, None)?));
         }
+        if let Action::Translate(task) = route.action {
+            return self.translate(head, body, route, task, account).await; // its clients may keep their key in the body
+        }
         let caller = self.authenticate(head, route, &account.id).await?;
         account.caller = Some(caller.principal.clone());
         account.forwarded_by = caller.forwarded.as_ref().map(|forwarded| forwarded.by.clone());
@@ -170,7 +174,12 @@ impl Journey {
     }
 
     /// Who calls: by the one credential they sent, or by the word of the peer that forwards.
-    async fn authenticate(&self, head: &Parts, route: &Route, id: &str) -> Result<Caller, Refusal> {
+    pub(crate) async fn authenticate(
+        &self,
+        head: &Parts,
+        route: &Route,
+        id: &str,
+    ) -> Result<Caller, Refusal> {
         let caller = if trust::is_forwarded(&head.headers) {
             self.shared.trust.identify(head, id)?
         } else {
@@ -191,7 +200,7 @@ impl Journey {
     }
 
     /// `None` for what a peer forwards: it was counted there.
-    fn limit(&self, caller: &Caller) -> Result<Option<Pass>, Refusal> {
+    pub(crate) fn limit(&self, caller: &Caller) -> Result<Option<Pass>, Refusal> {
         if caller.forwarded.is_some() {
             return Ok(None);
         }
@@ -217,16 +226,13 @@ impl Journey {
         caller.sends(&bytes)?;
         let ask = inspect::inspect(api, bytes, &caller.rights, limits.output_tokens)?;
         if !matches!(ask.kind, Kind::Pull | Kind::Delete) {
-            match &self.shared.models {
-                Models::Here(keeper) => keeper.find(&ask.model).await?,
-                Models::Elsewhere(catalogue) => catalogue.find(&ask.model).await?,
-            }
+            self.find(&ask).await?;
         }
         Ok((ask, hold))
     }
 
     /// A list is answered from what is known, which must not be older than our own changes.
-    async fn look_again(&self) {
+    pub(crate) async fn look_again(&self) {
         match &self.shared.models {
             Models::Here(keeper) => keeper.fresh().await,
             Models::Elsewhere(catalogue) => catalogue.fresh().await,

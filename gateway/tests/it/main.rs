@@ -51,6 +51,8 @@ mod stalled_readers;
 mod streams;
 mod stuck;
 mod tls;
+mod translate;
+mod translate_files;
 mod trust;
 mod wake;
 mod whole_answers;

@@ -10,7 +10,7 @@ use crate::support::{Raw, TestGateway, ollama};
 
 /// A path that a row of the table matches.
 fn path(route: &Route) -> String {
-    route.path.replace("{model}", "gemma3n:e4b")
+    route.path.replace("{model}", "gemma3n:e4b").replace("{file}", "0123-node")
 }
 
 /// Asks on a connection that is replaced where the gateway closes it.
@@ -128,7 +128,7 @@ async fn every_other_spelling_of_a_route_is_refused() {
         }
         let mut unlisted =
             vec![format!("{path}/"), format!("/x{path}"), format!("{path}/x"), format!("/api{path}")];
-        if route.model_segment(&path).is_none() {
+        if route.named_segment(&path).is_none() {
             unlisted.extend([
                 path.to_uppercase(),
                 format!("{path}x"),
