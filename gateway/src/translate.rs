@@ -32,7 +32,7 @@ pub enum Task {
     File,
     /// `GET /download_file/{file}`: the file.
     Download,
-    /// `POST /download_file`: the same, asked by another gateway of the fleet.
+    /// `POST /fleet/file`: the same, asked by another gateway of the fleet.
     Handover,
     /// `POST /detect`: which language it is.
     Detect,

@@ -248,6 +248,16 @@ impl Account {
     }
 }
 
+impl Account {
+    /// Adds the request to its caller's usage, at the first hop.
+    fn charge(&self, books: &Books, prompt_tokens: u64, generated_tokens: u64) {
+        if let (Some(caller), None) = (&self.caller, &self.forwarded_by) {
+            let usage = Usage { prompt_tokens, generated_tokens, requests: 1, gpu_seconds: self.work };
+            books.usage.add(caller, &usage);
+        }
+    }
+}
+
 impl Drop for Account {
     fn drop(&mut self) {
         if self.is_part {
@@ -287,15 +297,7 @@ impl Drop for Account {
             let (verdict, inference) = (self.verdict(), self.inference(took));
             books.tally.ended(&Ended { verdict, took, first_token: self.first_token, inference });
         }
-        if let (Some(caller), None) = (&self.caller, &self.forwarded_by) {
-            let usage = Usage {
-                prompt_tokens: prompt,
-                generated_tokens: output,
-                requests: 1,
-                gpu_seconds: self.work,
-            };
-            books.usage.add(caller, &usage);
-        }
+        self.charge(&books, prompt, output);
         let millis = |duration: Option<Duration>| duration.map(|d| d.as_millis() as u64);
         tracing::info!(
             request_id = self.id,

@@ -134,7 +134,7 @@ pub static ROUTES: &[Route] = {
         row("POST",      "/translate/stream",    Native,    Inference,      User,         Translate(Stream)),
         row("POST",      "/translate_file",      Native,    Inference,      User,         Translate(File)),
         row("GET",       "/download_file/{file}", Native,   Read,           User,         Translate(Download)),
-        row("POST",      "/download_file",       Native,    Read,           User,         Translate(Handover)),
+        row("POST",      "/fleet/file",          Native,    Read,           User,         Translate(Handover)),
         row("POST",      "/detect",              Native,    Read,           User,         Translate(Detect)),
         row("GET, POST", "/languages",           Native,    Read,           User,         Translate(Languages)),
         row("GET",       "/frontend/settings",   Native,    Read,           User,         Translate(Settings)),

@@ -83,7 +83,7 @@ impl Journey {
         let peer = peers.iter().find(|peer| peer.view.node == node).ok_or_else(gone)?;
         let upstream = peer.upstream.as_ref().ok_or_else(gone)?;
         let body = Bytes::from(serde_json::to_vec(&Wanted { id: id.to_owned() }).map_err(|_| Refusal::Bug)?);
-        let (method, path) = ("POST", "/download_file");
+        let (method, path) = ("POST", "/fleet/file");
         let errand = Errand {
             principal: &caller.principal,
             rights: &caller.rights,

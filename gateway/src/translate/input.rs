@@ -111,13 +111,14 @@ pub async fn read(headers: &HeaderMap, body: Bytes) -> Result<Fields, Refusal> {
 }
 
 fn json(body: &[u8]) -> Result<Fields, Refusal> {
-    serde_json::from_slice(body).map_err(|error| {
-        invalid(format!(
-            "the body is no JSON object as it is wanted here (line {}, column {})",
-            error.line(),
-            error.column()
-        ))
-    })
+    // A list would be taken for an object without names.
+    let object = body.trim_ascii_start().starts_with(b"{");
+    let (line, column) = match serde_json::from_slice(body) {
+        Ok(fields) if object => return Ok(fields),
+        Ok(_) => (1, 1),
+        Err(error) => (error.line(), error.column()),
+    };
+    Err(invalid(format!("the body is no JSON object as it is wanted here (line {line}, column {column})")))
 }
 
 fn form(body: &[u8]) -> Result<Fields, Refusal> {

@@ -61,7 +61,7 @@ async fn a_denied_token_and_key_are_refused_on_every_route_and_let_in_again() {
         for route in ROUTES {
             let open = matches!(route.permission, Permission::Anyone | Permission::Probe);
             let method = route.methods.split(", ").next().unwrap();
-            let path = route.path.replace("{model}", "gemma3n:e4b");
+            let path = route.path.replace("{model}", "gemma3n:e4b").replace("{file}", "0123-node");
             let asked = gateway.client().request(method.parse().unwrap(), gateway.url(&path));
             let answer = asked.bearer_auth(credential).body(chat(true).to_string()).send().await.unwrap();
             let status = answer.status().as_u16();

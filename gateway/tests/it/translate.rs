@@ -68,7 +68,8 @@ async fn what_is_no_language_is_never_shown_to_a_model_and_always_back() {
 async fn languages_are_detected_and_alternatives_made() {
     let ollama = ollama().await;
     let gateway = TestGateway::in_front_of(&ollama).await.start().await;
-    let german = "Der schnelle braune Fuchs springt über den faulen Hund.";
+    let german = "Der schnelle braune Fuchs springt über den faulen Hund, und niemand weiß, warum er das \
+        eigentlich jeden Morgen tut, obwohl es regnet.";
     let body = json!({ "q": german, "source": "auto", "target": "de", "alternatives": 2 });
     let answer = translate(&gateway, &body).await;
     assert_eq!(answer["translatedText"], german);
