@@ -8,12 +8,14 @@ use aws_config::imds::client::Client as Metadata;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_autoscaling::config::{Credentials, SharedCredentialsProvider};
 use demo::aws::{Call, Failure, FakeAws, Hook, HookDefault, Setup, Stage};
+use fleet::store::{SqliteStore, Store};
 use gateway::config::instance::Instance;
 use gateway::drain::Phase;
 use gateway::instance::{Ec2, Machine};
+use tokio::time::timeout;
 
 use crate::apis::until;
-use crate::support::{Builder, TestGateway, chat, ollama};
+use crate::support::{Builder, CHAT, PATIENCE, TestGateway, chat, ollama};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -150,7 +152,7 @@ async fn a_notice_of_spot_begins_a_drain_without_return() {
     assert_eq!(gateway.gateway.shared.drain.phase(), Phase::Serving);
     aws.interrupt(&id);
     let closing = gateway.gateway.shared.drain.reached_for_good(Phase::Closing);
-    tokio::time::timeout(crate::support::PATIENCE, closing).await.expect("it leaves");
+    timeout(PATIENCE, closing).await.expect("it leaves");
 }
 
 #[tokio::test]
@@ -168,4 +170,53 @@ async fn a_node_whose_ollama_does_not_come_back_is_reported_until_that_is_heard(
     assert_eq!(told(&aws, "SetInstanceHealth"), 2);
     tokio::time::sleep(SECOND).await;
     assert_eq!(told(&aws, "SetInstanceHealth"), 2, "once it was heard");
+}
+
+/// The real program, told where it is by its environment alone.
+#[tokio::test]
+async fn the_program_takes_its_name_from_its_instance_and_lets_it_go_when_it_ends() {
+    let ((aws, id), ollama) = (launched().await, ollama().await);
+    let (dir, issuer) = (tempfile::TempDir::new().unwrap(), demo::issuer::Issuer::start().await.unwrap());
+    let config = format!(
+        "[listen]\naddress = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\ncores = 2\n\
+         [ollama]\nurl = \"{}\"\nmodels = [\"{CHAT}\"]\n\
+         [[issuers]]\nissuer = \"{}\"\nkind = \"oidc\"\naudiences = [\"a\"]\n\
+         [store]\npath = \"{}\"\n[drain]\naccept_for_seconds = 0.1\n\
+         [instance]\nkind = \"ec2\"\ngroup = \"nodes\"\nlaunch_hook = \"ready\"\nterminate_hook = \"drain\"\n",
+        ollama.url(),
+        issuer.url(),
+        dir.path().join("fleet.db").display(),
+    );
+    let file = dir.path().join("gateway.toml");
+    std::fs::write(&file, config).unwrap();
+    let mut program = tokio::process::Command::new(env!("CARGO_BIN_EXE_gateway"));
+    program.arg("--config").arg(file).kill_on_drop(true).stderr(std::process::Stdio::null());
+    program.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", aws.metadata(&id).await.unwrap());
+    program.envs([
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_ACCESS_KEY_ID", "nobody"),
+        ("AWS_SECRET_ACCESS_KEY", "none"),
+    ]);
+    let mut program = program.env("AWS_ENDPOINT_URL", aws.url()).spawn().unwrap();
+    let store = SqliteStore::open(&dir.path().join("fleet.db")).unwrap();
+    let named = async {
+        let now = || jiff::Timestamp::now().as_second();
+        while !store.reports("default", now()).await.unwrap().iter().any(|record| record.report.node == id) {
+            tokio::time::sleep(SECOND / 20).await;
+        }
+    };
+    timeout(6 * PATIENCE, named).await.expect("it reports by its instance's id");
+    let serving = async {
+        while stage(&aws) == Stage::PendingWait {
+            tokio::time::sleep(SECOND / 20).await;
+        }
+    };
+    timeout(6 * PATIENCE, serving).await.expect("the launch hook is completed");
+    aws.advance(SECOND);
+    terminate(&aws, &id).await;
+    let ended = timeout(6 * PATIENCE, program.wait()).await.expect("it ends by itself").unwrap();
+    assert!(ended.success());
+    assert_eq!(completed(&aws).last(), Some(&pair("drain", "CONTINUE")));
+    aws.advance(SECOND);
+    assert_eq!(stage(&aws), Stage::TerminatingProceed);
 }
