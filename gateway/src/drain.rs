@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until};
 
 use self::causes::Causes;
 use crate::config::settings;
+use crate::error::Refusal;
 use crate::process::Shared;
 
 /// How far the leaving has come. Later phases are greater.
@@ -34,6 +35,8 @@ struct Stage {
     phase: Phase,
     /// It will not serve again, whatever the leader says.
     for_good: bool,
+    /// What still runs is told that it ends.
+    ends: bool,
 }
 
 /// The leaving of one process, seen by everything in it.
@@ -70,7 +73,7 @@ impl Drain {
     pub fn new(settings: &settings::Drain) -> Self {
         Self {
             causes: Mutex::default(),
-            stage: watch::Sender::new(Stage { phase: Phase::Serving, for_good: false }),
+            stage: watch::Sender::new(Stage { phase: Phase::Serving, for_good: false, ends: false }),
             accept_for: settings.accept_for_seconds,
             deadline: settings.deadline_seconds,
             serving: watch::Sender::new(0),
@@ -86,6 +89,16 @@ impl Drain {
     /// The present phase.
     pub fn phase(&self) -> Phase {
         self.stage.borrow().phase
+    }
+
+    /// Must what still runs end now? A moment before the deadline, so that its clients can be told why.
+    pub fn ends(&self) -> bool {
+        self.stage.borrow().ends
+    }
+
+    /// Resolves when what still runs must end.
+    pub async fn ending(&self) {
+        self.until(|stage| stage.ends).await;
     }
 
     /// Resolves once `phase` (or a later one) is reached, by an order too.
@@ -158,13 +171,23 @@ impl Drain {
         let mut causes = self.causes();
         let now = Instant::now();
         change(&mut causes, now);
-        let stage = Stage { phase: causes.phase(now), for_good: causes.are_final() };
+        let stage = Stage { phase: causes.phase(now), for_good: causes.are_final(), ends: causes.end(now) };
         // Within the lock, or two changes could be told in the wrong order.
         let before = self.stage.send_replace(stage);
         if before.phase != stage.phase {
             let what = if stage.phase == Phase::Serving { "serving again" } else { "draining" };
             tracing::info!(phase = ?stage.phase, for_good = stage.for_good, "{what}");
         }
+    }
+}
+
+/// What the client of an answer is told that the process does not live to finish.
+pub fn cut_short() -> Refusal {
+    Refusal::Upstream {
+        text:
+            "this node is being taken out of service and could not finish the answer; send the request again"
+                .to_owned(),
+        worked: true,
     }
 }
 

@@ -82,6 +82,7 @@ pub trait Cloud: Send + Sync {
 pub struct Machine {
     cloud: Arc<dyn Cloud>,
     life: Mutex<Life>,
+    every: Duration,
 }
 
 impl Machine {
@@ -108,7 +109,13 @@ impl Machine {
             launch_hook: launch_hook.is_some(),
             terminate_hook: terminate_hook.is_some(),
         };
-        Self { cloud, life: Mutex::new(Life::new(rules, Instant::now())) }
+        Self { cloud, life: Mutex::new(Life::new(rules, Instant::now())), every: LOOK_EVERY }
+    }
+
+    /// Looks more or less often than every five seconds.
+    pub fn looking_every(mut self, every: Duration) -> Self {
+        self.every = every;
+        self
     }
 
     /// Looks, decides and acts, for ever.
@@ -124,7 +131,8 @@ impl Machine {
             for act in acts {
                 self.act(act, shared).await;
             }
-            sleep(LOOK_EVERY + JITTER.mul_f64(fastrand::f64())).await;
+            let jitter = JITTER.min(self.every).mul_f64(fastrand::f64());
+            sleep(self.every + jitter).await;
         }
     }
 

@@ -71,6 +71,30 @@ mod tests {
     }
 
     #[test]
+    fn a_machine_that_could_not_tell_its_group_is_told() {
+        let mistakes = |text: &str| match from_toml(&format!("{text}\n{ISSUER}")) {
+            Ok(_) => Vec::new(),
+            Err(error) => error.mistakes,
+        };
+        assert_eq!(mistakes("[instance]\n[metrics]\n"), [] as [String; 0]);
+        let wrong = "[instance]\nkind = \"ec2\"\nlaunch_hook = \"\"\nboot_seconds = 0\nsick_seconds = 0\n\
+                     [metrics]\non = true\nnamespace = \"AWS/EC2\"\n\
+                     [ollama]\nfetch_command = [\"fetch-model\"]\n";
+        let found = mistakes(wrong);
+        for key in ["group", "launch_hook", "boot_seconds", "sick_seconds"] {
+            assert!(found.iter().any(|m| m.starts_with(&format!("instance.{key}: "))), "{key} in {found:#?}");
+        }
+        for key in ["metrics.namespace", "ollama.fetch_command"] {
+            assert!(found.iter().any(|m| m.starts_with(&format!("{key}: "))), "{key} in {found:#?}");
+        }
+        let without_aws = !cfg!(feature = "aws");
+        for key in ["instance.kind", "metrics.on"] {
+            let told = found.iter().any(|m| m.starts_with(&format!("{key}: this build has no AWS")));
+            assert_eq!(told, without_aws, "{key} in {found:#?}");
+        }
+    }
+
+    #[test]
     fn peers_are_told_where_we_listen_unless_the_configuration_says_it() {
         let address = |text: &str| from_toml(&format!("{text}\n{ISSUER}")).unwrap().peer_address();
         let listen = |at: &str| format!("[listen]\naddress = \"{at}\"\n");

@@ -17,6 +17,7 @@ use super::limit::{Pass, Reservation};
 use super::relay::{Awaited, Passage, Relay, Traits};
 use crate::body::Body;
 use crate::connection::serve::Connection;
+use crate::drain::cut_short;
 use crate::error::Refusal;
 use crate::identity::Caller;
 use crate::identity::Principal;
@@ -65,6 +66,7 @@ impl Journey {
         let begun = tokio::select! {
             begun = timeout(self.patience(stream, forwarded, kind), &mut awaited) => begun,
             () = self.shut_out(caller.as_ref()) => return Err(Refusal::Denied),
+            () = self.shared.drain.ending() => return Err(cut_short()),
         };
         let mut response = match &begun {
             Ok(Ok(begun)) => self.head_of(begun, stream, api),
@@ -90,7 +92,7 @@ impl Journey {
             _ => Relay::awaiting(awaited, traits, passage, pace, rules, self.shared.wake.clone()),
         };
         let clock = (!connection.h2).then(|| connection.clock.clone());
-        *response.body_mut() = Body::relay(relay.watched(&self.core.sweeper, clock, &self.shared.denials));
+        *response.body_mut() = Body::relay(relay.watched(&self.core.sweeper, clock, &self.shared));
         Ok(response)
     }
 

@@ -21,14 +21,15 @@ use super::limit::{Pass, Reservation};
 use crate::body::Cut;
 use crate::config::settings::{Limits, Queue};
 use crate::connection::clock::{ConnectionClock, Serving, Sweeper, Timed, Watched};
+use crate::drain;
 use crate::error::Refusal;
-use crate::identity::Denials;
 use crate::ollama::dialect::Api;
 use crate::ollama::names::ModelName;
 use crate::ollama::pace::Pace;
+use crate::process::Shared as Process;
 use crate::wake::Wake;
 
-/// How long the client of a stream that is shut out has to take the reason.
+/// How long the client of a stream that is ended has to take the reason.
 const TO_READ_WHY: Duration = Duration::from_secs(1);
 
 /// The answer that is still awaited.
@@ -102,7 +103,8 @@ pub struct Relay {
 
 struct Shared {
     state: Mutex<State>,
-    denials: Option<Arc<Denials>>,
+    /// Who may end it besides: a denial, and the drain.
+    process: Option<Arc<Process>>,
     /// HTTP/1.1: ending a stalled reader means ending its connection.
     connection: Option<Arc<ConnectionClock>>,
     rules: Rules,
@@ -116,7 +118,7 @@ impl Relay {
         let mut state = State::new(Phase::Done, traits, passage, pace, rules);
         state.begin(begun);
         Self {
-            shared: Arc::new(Shared { state: Mutex::new(state), denials: None, connection: None, rules }),
+            shared: Arc::new(Shared { state: Mutex::new(state), process: None, connection: None, rules }),
             length,
             watched: None,
         }
@@ -136,22 +138,23 @@ impl Relay {
         // The silence has lasted already: the first keep-alive byte goes out with the head.
         state.last_sent = Instant::now().checked_sub(rules.keepalive_every).unwrap_or(state.last_sent);
         Self {
-            shared: Arc::new(Shared { state: Mutex::new(state), denials: None, connection: None, rules }),
+            shared: Arc::new(Shared { state: Mutex::new(state), process: None, connection: None, rules }),
             length: None,
             watched: None,
         }
     }
 
-    /// Lets `sweeper` end the stream when its client takes nothing, or is shut out; on HTTP/1.1 with its connection.
+    /// Lets `sweeper` end the stream when its client takes nothing or is shut out, or when the process ends; on HTTP/1.1
+    /// with its connection.
     pub fn watched(
         mut self,
         sweeper: &Arc<Sweeper>,
         connection: Option<Arc<ConnectionClock>>,
-        denials: &Arc<Denials>,
+        process: &Arc<Process>,
     ) -> Self {
         if let Some(shared) = Arc::get_mut(&mut self.shared) {
             shared.connection = connection;
-            shared.denials = Some(denials.clone());
+            shared.process = Some(process.clone());
         }
         let weak: Weak<Shared> = Arc::downgrade(&self.shared);
         self.watched = Some(sweeper.watch(weak));
@@ -182,9 +185,14 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn denies(&self, state: &State) -> bool {
+    /// Why it may not go on, if that is so.
+    fn objection(&self, state: &State) -> Option<Refusal> {
+        let process = self.process.as_ref()?;
         let caller = state.passage.as_ref().and_then(|passage| passage.account.caller.as_ref());
-        self.denials.as_ref().zip(caller).is_some_and(|(denials, caller)| denials.denies(caller))
+        if caller.is_some_and(|caller| process.denials.denies(caller)) {
+            return Some(Refusal::Denied);
+        }
+        process.drain.ends().then(drain::cut_short)
     }
 
     fn end(&self, state: &mut State, outcome: Outcome, reason: &'static str) {
@@ -198,10 +206,11 @@ impl Shared {
 impl Timed for Shared {
     fn look(&self, now: Instant) {
         let mut state = self.lock();
-        if self.denies(&state) {
+        if let Some(objection) = self.objection(&state) {
             // First in plain words; who does not read them is cut.
-            if state.shut_out(now) >= TO_READ_WHY {
-                self.end(&mut state, Outcome::Refused, Refusal::Denied.label());
+            let label = objection.label();
+            if state.object(objection, now) >= TO_READ_WHY {
+                self.end(&mut state, Outcome::Refused, label);
             }
             return;
         }

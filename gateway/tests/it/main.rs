@@ -30,6 +30,8 @@ mod front;
 mod held;
 mod hops;
 mod hostile;
+#[cfg(feature = "aws")]
+mod instance;
 mod keepalive;
 mod lists;
 mod loads;

@@ -39,8 +39,8 @@ pub(super) struct State {
     pub(super) handed: u64,
     /// Who knows what a held client waits for.
     pub(super) wake: Option<Arc<Wake>>,
-    /// Since when the caller is shut out.
-    shut_out: Option<Instant>,
+    /// Why it may not go on, and since when.
+    objection: Option<(Refusal, Instant)>,
     /// Who polls next.
     waker: Option<Waker>,
 }
@@ -85,7 +85,7 @@ impl State {
             owing: None,
             handed: 0,
             wake: None,
-            shut_out: None,
+            objection: None,
             waker: None,
         }
     }
@@ -118,7 +118,10 @@ impl State {
             let step = match &mut self.phase {
                 Phase::Done => return Poll::Ready(None),
                 Phase::Ended => return Poll::Ready(Some(Err(Cut))),
-                _ if self.shut_out.is_some() => self.break_off(&Refusal::Denied),
+                _ if let Some((why, _)) = &self.objection => {
+                    let why = why.clone();
+                    self.break_off(&why)
+                }
                 Phase::Awaiting(awaited) => match awaited.as_mut().poll(cx) {
                     Poll::Pending => Step::Idle,
                     Poll::Ready(Ok(begun)) => {
@@ -351,9 +354,9 @@ impl State {
         Step::Cut
     }
 
-    /// The caller is shut out: the next poll ends the answer, and is asked for. Returns since how long this is so.
-    pub(super) fn shut_out(&mut self, now: Instant) -> Duration {
-        let since = *self.shut_out.get_or_insert(now);
+    /// It may not go on: the next poll ends the answer in words, and is asked for. Returns since how long this is so.
+    pub(super) fn object(&mut self, why: Refusal, now: Instant) -> Duration {
+        let since = self.objection.get_or_insert((why, now)).1;
         if let Some(waker) = self.waker.take() {
             waker.wake();
         }
