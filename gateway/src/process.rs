@@ -22,7 +22,7 @@ use crate::ollama::known::Known;
 use crate::ollama::models::Keeper;
 use crate::ollama::pace::Pace;
 use crate::peers::{Catalogue, Places, Roster};
-use crate::report::{Activity, Reporter, Tally};
+use crate::report::{Activity, Reporter, Tally, Work};
 use crate::request::account::Books;
 use crate::request::cors::Cors;
 use crate::request::limit::{Bodies, FleetQuota, Limiter};
@@ -203,6 +203,7 @@ impl Gateway {
             books: Arc::new(Books {
                 metrics: metrics.clone(),
                 tally: Tally::default(),
+                work: Work::default(),
                 usage: UsageLedger::new(store.clone()),
             }),
             metrics,

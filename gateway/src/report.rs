@@ -3,6 +3,7 @@
 
 mod activity;
 mod tally;
+mod work;
 mod orders;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ pub use self::activity::Activity;
 use self::orders::Orders;
 use self::tally::Rate;
 pub use self::tally::{Ended, Tally, Verdict};
+pub use self::work::Work;
 use crate::connection::handshake::Certificate;
 use crate::drain::Phase;
 use crate::process::Shared;
@@ -129,7 +131,9 @@ impl Reporter {
     /// The process as it is now.
     fn report(&mut self) -> Report {
         let shared = &self.shared;
-        let (load, tally) = (shared.queue.load(), &shared.books.tally);
+        let (load, tally, state) = (shared.queue.load(), &shared.books.tally, shared.state());
+        // What runs at a peer is busy there. But who leaves must not be ended under what it still relays.
+        let busy = if state == NodeState::Draining { load.busy } else { load.busy - load.away };
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         let known = shared.keeper().map(|keeper| keeper.known());
         let models = known.iter().flat_map(|known| known.running.iter().map(|(name, _)| name.to_string()));
@@ -137,9 +141,9 @@ impl Reporter {
             node: shared.config.fleet.node.clone(),
             address: shared.config.peer_address().unwrap_or_default(),
             role: if shared.config.ollama.is_some() { Role::Node } else { Role::Front },
-            state: shared.state(),
+            state,
             slots: count(load.slots),
-            busy: count(load.busy),
+            busy: count(busy),
             queued: count(load.queued),
             queued_work_seconds: load.queued_work_seconds,
             oldest_wait_seconds: load.oldest_wait_seconds,
@@ -152,7 +156,7 @@ impl Reporter {
             certificate_sha256: self.certificate.sha256(),
             public_key: self.public_key.clone(),
             order_seen: self.orders.seen(),
-            load: fleet::report::Load::default(),
+            load: shared.books.work.load(&load),
             counts: tally.counts(),
         }
     }

@@ -33,6 +33,8 @@ pub enum Act {
     End(NodeId, Why),
     /// Call off launches that have no instance yet.
     CallOff,
+    /// Have so many instances, if there are to be more: launches go that are not in service yet.
+    Withdraw(u32),
     /// Have the group replace this instance.
     Replace(NodeId),
     /// Remove what is left of an instance that has ended.
@@ -61,6 +63,7 @@ impl fmt::Display for Act {
             Self::Drain(node, order) => write!(out, "order {node} to drain (order {})", order.seq),
             Self::End(node, Why::Drained) => write!(out, "terminate {node}, which has drained"),
             Self::End(node, Why::NeverServed) => write!(out, "terminate {node}, which never served"),
+            Self::Withdraw(to) => write!(out, "withdraw launches down to {to}"),
             Self::CallOff => write!(out, "call off launches without an instance"),
             Self::Replace(node) => write!(out, "mark {node} unhealthy"),
             Self::Forget(node) => write!(out, "forget {node}"),

@@ -45,7 +45,7 @@ const WITHDRAW_AHEAD: f64 = 1.5;
 const NEARLY_READY: Seconds = 30.0;
 
 /// A boot that took so many times the estimate is given up on: it is neither counted on nor in the way of another.
-const FAILED_BOOT: f64 = 2.0;
+pub(crate) const FAILED_BOOT: f64 = 2.0;
 
 /// A booting node that is overdue is expected this soon, whatever the estimate says.
 const OVERDUE: Seconds = 10.0;
@@ -67,6 +67,9 @@ pub fn decide(seen: &Observation, policy: &Policy, memory: &mut Memory) -> Decis
         memory.learn(seen);
     }
     let wish = Wish::of(seen, policy, memory);
+    if wish.active {
+        memory.active(seen.now);
+    }
     decision.needed = wish.need;
     memory.needed(wish.need, seen.now);
     memory.regret.note(wish.coming.all(), &wish.lacked, seen.now);
@@ -80,14 +83,13 @@ pub fn decide(seen: &Observation, policy: &Policy, memory: &mut Memory) -> Decis
         if !frozen {
             shrink::to(0, seen, &mut decision);
         }
-    } else if wish.need > wish.coming.all() && seen.nodes.iter().any(shrink::can_return) {
+    } else if wish.more() > 0 && seen.nodes.iter().any(shrink::can_return) {
         // Free and at once: always before a launch.
-        shrink::take_back(seen, wish.need - wish.coming.all(), &mut decision);
+        shrink::take_back(seen, wish.more(), &mut decision);
     } else if wish.launches > 0 {
         grow(&wish, seen, policy, memory, &mut decision);
     } else if !frozen {
-        let kept = memory.kept(seen.now, wish.hold, policy.idle).max(wish.floor).max(wish.need);
-        surplus(kept, &wish, seen, &mut decision);
+        surplus(wish.kept, &wish, seen, &mut decision);
         decision.withdraw = withdrawn(&wish, seen, policy, memory);
     }
     if !frozen {
@@ -102,11 +104,14 @@ struct Wish {
     need: u32,
     launches: u32,
     floor: u32,
+    /// Ready nodes beyond these are surplus.
+    kept: u32,
     hold: Seconds,
     boot: Seconds,
     lacked: Vec<Seconds>,
     saved: Vec<Seconds>,
     wake: bool,
+    active: bool,
     ending: bool,
 }
 
@@ -125,17 +130,47 @@ impl Wish {
         let outlook = Outlook::new(seen, forecast, value, slots.unwrap_or(policy.slots), USEFUL);
         let running: u32 = seen.nodes.iter().map(|node| node.active + node.queued).sum();
         let busy = seen.waiting.count > 0 || running > 0 || forecast.arrived() > 0;
-        let need = outlook.need(policy.max).max(u32::from(busy)).max(floor).min(policy.max);
+        // After the idle time no forecast keeps a node: the owner's word is what the last minutes were like.
+        let silent = !busy && memory.silent_for(seen.now) > policy.idle;
+        let expected = if silent { 0 } else { outlook.need(policy.max).max(u32::from(busy)) };
+        let need = expected.max(floor).min(policy.max);
         // One above the ceiling, so that a wish the ceiling cuts is seen to be cut.
-        let most = rails::fillable(seen, &outlook).min(policy.max + 1).saturating_sub(coming.all());
-        // From nothing only a request wakes: what is left of a forecast by then must not.
-        let asleep = coming.all() == 0 && seen.waiting.count == 0;
-        let worth =
-            if asleep { 0 } else { launch::worth(&outlook, &coming, most, policy.price.total(), hold) };
+        let fillable = rails::fillable(seen, &outlook).min(policy.max + 1);
+        let extra = policy.price.total();
+        let worth = |coming: &Coming| {
+            let most = fillable.saturating_sub(coming.all());
+            launch::worth(&outlook, coming, most, extra, hold)
+        };
         let wake = coming.all() == 0 && seen.waiting.count > 0;
-        let launches = worth.max(u32::from(wake)).max(floor.saturating_sub(coming.all()));
+        // Nothing but a request wakes a fleet that sleeps, whatever the hour before it was like.
+        let asleep = silent || coming.all() == 0 && !wake;
+        let worth_now = if asleep { 0 } else { worth(&coming) };
+        let held = memory.kept(seen.now, hold, policy.idle).max(floor).max(need);
+        // Who is wanted back as soon as he is gone was no surplus. The last node has its own time to stay.
+        let wanted_back =
+            |kept: &u32| *kept > 0 && !silent && worth(&Coming { ready: *kept, etas: Vec::new() }) > 0;
+        let kept = (held..coming.ready).find(|kept| !wanted_back(kept)).unwrap_or(coming.ready.max(held));
+        let launches = worth_now.max(u32::from(wake)).max(floor.saturating_sub(coming.all()));
         let (lacked, saved) = worth_of_nodes(&outlook, &coming, launches, error);
-        Self { coming, need, launches, floor, hold, boot, lacked, saved, wake, ending }
+        Self {
+            coming,
+            need,
+            launches,
+            floor,
+            kept,
+            hold,
+            boot,
+            lacked,
+            saved,
+            wake,
+            active: busy || floor > 0,
+            ending,
+        }
+    }
+
+    /// How many more the work asks for than serve or will.
+    fn more(&self) -> u32 {
+        self.need.saturating_sub(self.coming.all()).max(self.launches)
     }
 }
 

@@ -87,6 +87,8 @@ impl Life {
             Phase::Waking => course.wake = sight.living() == 0 && !spent,
             _ => {}
         }
+        // Failed or about to: a fourth try teaches nothing that three did not.
+        course.stall |= news.overdue > 0 && next.boot_failures + news.overdue >= FAILURES;
         course.stall |= self.recently_failed(next.boot_failures, sight.seen.now);
         course.state = (next != *state).then_some(next);
         course

@@ -140,6 +140,11 @@ impl Observer {
         }
     }
 
+    /// Its line in the table is gone: what was remembered of it goes too.
+    pub fn forget(&mut self, id: &NodeId) {
+        self.gateways.forget(id);
+    }
+
     fn note_store(&mut self, answered: bool, now: Seconds) {
         self.store = match self.store {
             Some((_, since)) if answered => Some((now, since)),

@@ -214,6 +214,9 @@ impl Round {
         for id in &done.ended {
             self.life.ended(id);
         }
+        for id in &done.forgotten {
+            self.observer.forget(id);
+        }
         for id in &done.replaced {
             self.sick.told(id);
         }

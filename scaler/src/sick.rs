@@ -18,10 +18,16 @@ const SILENCE: Seconds = 30.0;
 /// The store must have answered without a failure for so long before anyone is blamed for silence.
 const STEADY: Seconds = 60.0;
 
+/// Where every node is silent the way to the store is suspected first, for so long. Then one is replaced: it speaks and
+/// convicts the others, or is as silent as they.
+const ALL_SILENT: Seconds = 600.0;
+
 /// Suspects, and since when.
 #[derive(Debug, Default)]
 pub struct Sick {
     since: ByNode<Seconds>,
+    /// Since when nobody speaks at all.
+    hushed: Option<Seconds>,
 }
 
 impl Sick {
@@ -31,6 +37,7 @@ impl Sick {
         let now = sight.seen.now;
         if sight.store_steady < STEADY || sight.seen.group.age > APART {
             self.since.clear();
+            self.hushed = None;
             return None;
         }
         let veterans = || {
@@ -38,8 +45,10 @@ impl Sick {
             sight.members.iter().filter(in_service)
         };
         let suspects: Vec<_> = veterans().filter(|member| is_suspect(member, now)).collect();
-        // Nobody speaks at all: the way to the store is broken, not every node at once.
-        if suspects.len() > 1 && suspects.len() == veterans().count() {
+        let silent = veterans().filter(|member| is_silent(member, now)).count();
+        let hushed = silent > 1 && silent == veterans().count();
+        self.hushed = hushed.then(|| self.hushed.unwrap_or(now));
+        if self.hushed.is_some_and(|since| now - since < ALL_SILENT) {
             self.since.clear();
             return None;
         }
@@ -53,13 +62,15 @@ impl Sick {
     /// It was told to the group; it is looked at afresh if it stays.
     pub fn told(&mut self, id: &NodeId) {
         self.since.remove(id);
+        self.hushed = None;
     }
 }
 
 /// Silent for long, or starting although it was ready before.
 fn is_suspect(member: &Member, now: Seconds) -> bool {
-    match member.said {
-        None => now - member.launched_at > SILENCE,
-        Some((state, heard)) => now - heard > SILENCE || state == NodeState::Starting,
-    }
+    is_silent(member, now) || member.said.is_some_and(|(state, _)| state == NodeState::Starting)
+}
+
+fn is_silent(member: &Member, now: Seconds) -> bool {
+    now - member.said.map_or(member.launched_at, |(_, heard)| heard) > SILENCE
 }

@@ -172,6 +172,7 @@ impl Fleet {
             caller: Principal::of_key("a"),
             priority: Priority::Normal,
             work: 1.0,
+            prompt_tokens: 10,
             bytes: 1,
             reach: Reach::Anywhere,
             patience: Patience { wait: Duration::from_secs(9), hold: Duration::from_secs(9) },

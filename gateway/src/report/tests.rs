@@ -40,6 +40,7 @@ fn demand() -> Demand {
         caller: Principal::of_key("somebody"),
         priority: Priority::Normal,
         work: 3.0,
+        prompt_tokens: 40,
         bytes: 10,
         reach: Reach::Anywhere,
         patience: Patience { wait: 600 * SECOND, hold: 600 * SECOND },

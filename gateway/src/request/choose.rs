@@ -77,7 +77,9 @@ impl Means {
 
     async fn inference(&self, errands: Errands<'_>) -> Result<Begun, Refusal> {
         let ask = errands.ask;
-        let mut permit = self.shared.queue.enter(self.demand(errands))?.granted().await?;
+        let entered = self.shared.queue.enter(self.demand(errands))?;
+        self.count_arrival(errands); // a refusal is no arrival
+        let mut permit = entered.granted().await?;
         let rates = self.shared.pace.of(&ask.model);
         let mut tries = 0;
         loop {
@@ -87,7 +89,7 @@ impl Means {
                 continue;
             };
             let waited = permit.waited();
-            let slot = Slot::new(permit, destination.clone(), rates);
+            let slot = Slot::new(permit, destination.clone(), rates, &self.shared.books, ask.prompt_tokens);
             let stuck_after = self.stuck_after(&destination, ask, rates);
             let sent =
                 forward(&self.client, &self.shared, &destination, errands, Some(slot), waited, stuck_after);
@@ -114,6 +116,13 @@ impl Means {
         }
     }
 
+    /// What is forwarded has arrived where its client is; a load is no work.
+    fn count_arrival(&self, Errands { ask, caller, .. }: Errands<'_>) {
+        if caller.forwarded.is_none() && ask.kind != Kind::Load {
+            self.shared.books.work.arrived(ask.prompt_tokens);
+        }
+    }
+
     fn revive(&self, errands: Errands<'_>) -> Refusal {
         if let Ok(keeper) = self.shared.keeper() {
             keeper.revive(&errands.ask.model);
@@ -131,6 +140,7 @@ impl Means {
             caller: caller.principal.clone(),
             priority: caller.rights.priority,
             work: rates.work(ask.prompt_tokens, rates.expected_output(ask.output_tokens)),
+            prompt_tokens: ask.prompt_tokens,
             bytes: ask.body.len(),
             // One hop, never two.
             reach: if caller.forwarded.is_some() { Reach::Here } else { Reach::Anywhere },

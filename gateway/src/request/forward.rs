@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 
+use super::account::Books;
 use super::destination::{Destination, Errands, has_not_taken};
 use super::queue::Permit;
 use crate::error::Refusal;
@@ -28,12 +29,32 @@ pub struct Slot {
     rates: Rates,
     since: Instant,
     answering: bool,
+    books: Arc<Books>,
+    /// Tokens of the prompt, as estimated on arrival.
+    prompt_tokens: u32,
+    /// Tokens read and generated so far, for an answer that is cut.
+    partial: (u64, u64),
 }
 
 impl Slot {
     /// Occupies the permit's place from now on.
-    pub fn new(permit: Permit, destination: Destination, rates: Rates) -> Self {
-        Self { permit: Some(permit), destination, rates, since: Instant::now(), answering: false }
+    pub fn new(
+        permit: Permit,
+        destination: Destination,
+        rates: Rates,
+        books: &Arc<Books>,
+        prompt_tokens: u32,
+    ) -> Self {
+        Self {
+            permit: Some(permit),
+            destination,
+            rates,
+            since: Instant::now(),
+            answering: false,
+            books: books.clone(),
+            prompt_tokens,
+            partial: (0, 0),
+        }
     }
 
     /// A token was seen: a cancel is noticed soon from now on.
@@ -46,8 +67,23 @@ impl Slot {
         let work = self.work(seen);
         if let Some(mut permit) = self.permit.take() {
             permit.settle(work, self.since.elapsed());
+            let prompt = seen.prompt_tokens.unwrap_or(self.prompt_tokens);
+            self.count(u64::from(prompt), output(seen));
         }
         work
+    }
+
+    /// So much of an answer was seen, if it comes to no more. Returns the work that was done.
+    pub fn note(&mut self, seen: &Seen) -> f64 {
+        self.partial = (u64::from(seen.prompt_tokens.unwrap_or(0)), output(seen));
+        self.work(seen)
+    }
+
+    /// Another node counts what it finishes.
+    fn count(&self, prompt_tokens: u64, output_tokens: u64) {
+        if self.destination.is_local() {
+            self.books.work.finished(prompt_tokens, output_tokens);
+        }
     }
 
     /// The answer broke: perhaps the model's engine died. Nobody is let in before that is known, or the next client
@@ -59,9 +95,8 @@ impl Slot {
     }
 
     /// The work in `seen`, in seconds of an idle node.
-    pub fn work(&self, seen: &Seen) -> f64 {
-        let output = seen.output_tokens.map_or(seen.tokens as f64, f64::from);
-        self.rates.work(seen.prompt_tokens.unwrap_or(0), output)
+    fn work(&self, seen: &Seen) -> f64 {
+        self.rates.work(seen.prompt_tokens.unwrap_or(0), output(seen) as f64)
     }
 
     /// Ollama never had the request: the place goes back to the queue untouched.
@@ -70,9 +105,16 @@ impl Slot {
     }
 }
 
+/// Tokens generated: by Ollama's own count, else by the chunks that came.
+fn output(seen: &Seen) -> u64 {
+    seen.output_tokens.map_or(seen.tokens, u64::from)
+}
+
 impl Drop for Slot {
     fn drop(&mut self) {
         if let Some(permit) = self.permit.take() {
+            let (prompt, output) = self.partial;
+            self.count(prompt, output);
             let noticed = if self.answering || !self.destination.is_local() {
                 DECODE_CANCEL // a node frees its own slot; it need only have seen us go
             } else {
@@ -188,7 +230,7 @@ async fn refused(to: &Destination, mut answer: Answer, slot: Option<Slot>) -> Fa
         if status.is_server_error() && to.is_local() {
             slot.broke();
         }
-        slot.finish(&Seen::default());
+        slot.finish(&Seen { prompt_tokens: Some(0), ..Seen::default() }); // nothing was read
     }
     Failure::Refused(refusal)
 }

@@ -138,6 +138,7 @@ impl Watching {
             caller: Principal::of_key("alice"),
             priority: Priority::Normal,
             work: 3.0,
+            prompt_tokens: 10,
             bytes: 10,
             reach: Reach::Anywhere,
             patience: Patience { wait: Duration::from_secs(600), hold: Duration::from_secs(600) },

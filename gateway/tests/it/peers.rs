@@ -10,7 +10,7 @@ use crate::hops::{Fleet, asked, meets, served_by};
 use crate::support::{CHAT, EMBED, TestGateway, chat, ollama};
 
 /// Two nodes that know each other.
-async fn pair(fleet: &Fleet) -> [(TestGateway, SimulatedOllama); 2] {
+pub async fn pair(fleet: &Fleet) -> [(TestGateway, SimulatedOllama); 2] {
     let (a, b) = (ollama().await, ollama().await);
     let one = fleet.node("one", &a).await.start().await;
     let two = fleet.node("two", &b).await.start().await;

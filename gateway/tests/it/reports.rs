@@ -1,33 +1,42 @@
 //! What a node tells the fleet of itself is true and comes in time; and whatever the store does, nobody who is served
 //! notices.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use aws_lc_rs::digest;
 use demo::ollama::{Fault, Model, SimulatedOllama};
 use fleet::report::{NodeState, Report, Role};
+use fleet::store::Store;
 use gateway::config::settings::Role as RoleSettings;
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
 use crate::apis::{APIS, logged, until};
 use crate::faulty_store::FaultyStore;
+use crate::hops::{Fleet, meets};
+use crate::peers::pair;
 use crate::support::{CHAT, PATIENCE, TestGateway, chat, ollama, ollama_with, request};
 
 /// The report that stands in the store, if one does.
-pub async fn standing(gateway: &TestGateway) -> Option<Report> {
+async fn standing(store: &Arc<dyn Store>, node: &str) -> Option<Report> {
     let now = jiff::Timestamp::now().as_second();
-    let records = gateway.store.reports("default", now).await.unwrap();
-    records.into_iter().map(|record| record.report).next()
+    let records = store.reports("default", now).await.unwrap();
+    records.into_iter().map(|record| record.report).find(|report| report.node == node)
 }
 
 /// Waits for a report that is so.
 pub async fn reported(gateway: &TestGateway, so: impl Fn(&Report) -> bool) -> Report {
+    reported_by(&gateway.store, &gateway.gateway.shared.config.fleet.node, so).await
+}
+
+/// The same of one node among others.
+pub async fn reported_by(store: &Arc<dyn Store>, node: &str, so: impl Fn(&Report) -> bool) -> Report {
     let mut seen = None;
     let waiting = async {
         loop {
-            match standing(gateway).await {
+            match standing(store, node).await {
                 Some(report) if so(&report) => return report,
                 other => seen = other,
             }
@@ -175,4 +184,95 @@ async fn a_store_that_fails_or_hangs_disturbs_no_stream() {
     until("it is written again", again).await;
     let begins = log.text().matches("load reports cannot be written").count();
     assert_eq!(begins, 1, "told once: {}", log.text());
+}
+
+#[tokio::test]
+async fn work_is_counted_as_it_arrives_waits_runs_and_ends() {
+    let ollama = ollama().await;
+    let gateway = start(&ollama).await;
+    let answered = gateway.post("/api/chat", &chat(false)).send().await.unwrap();
+    let answer: serde_json::Value = serde_json::from_str(&answered.text().await.unwrap()).unwrap();
+    let tokens = |key: &str| answer[key].as_u64().unwrap();
+    let load = reported(&gateway, |report| report.load.finished == 1).await.load;
+    assert_eq!(load.finished_prompt_tokens, tokens("prompt_eval_count"));
+    assert_eq!(load.finished_output_tokens, tokens("eval_count"));
+    let each = load.arrived_prompt_tokens;
+    assert!(load.arrived == 1 && each > 0, "{load:?}");
+    assert_eq!((load.waiting_prompt_tokens, load.running_prompt_tokens), (0, 0));
+
+    // A list and what is refused are no work.
+    gateway.get("/api/tags").send().await.unwrap();
+    let unknown = gateway.post("/api/chat", &serde_json::json!({ "model": "gemma-none", "messages": [] }));
+    assert_eq!(unknown.send().await.unwrap().status(), 404);
+    ollama.hold_tokens_after(2);
+    let mut streams = Vec::new();
+    for _ in 0..3 {
+        let mut raw = gateway.raw().await;
+        raw.send(request("POST", "/api/chat", &gateway.token(), &chat(true).to_string())).await;
+        streams.push(raw);
+    }
+    let load = reported(&gateway, |report| report.load.waiting_prompt_tokens == each).await.load;
+    assert_eq!(
+        (load.arrived, load.arrived_prompt_tokens, load.running_prompt_tokens),
+        (4, 4 * each, 2 * each)
+    );
+    assert_eq!(load.finished, 1);
+
+    // Who leaves ends a request too, with what was generated for it; who leaves the queue ends none.
+    drop(streams.pop());
+    reported(&gateway, |report| report.load.waiting_prompt_tokens == 0).await;
+    for stream in &mut streams {
+        stream.until("\"done\":false").await;
+    }
+    drop(streams);
+    let cut = reported(&gateway, |report| report.load.finished == 3).await.load;
+    assert!((2..=4).contains(&(cut.finished_output_tokens - load.finished_output_tokens)), "{cut:?}");
+    assert_eq!(cut.finished_prompt_tokens, load.finished_prompt_tokens + 2 * each);
+    reported(&gateway, |report| report.load.running_prompt_tokens == 0).await;
+}
+
+#[tokio::test]
+async fn what_is_handed_on_arrives_at_the_first_and_is_finished_at_the_last() {
+    let fleet = Fleet::new();
+    let ollama = ollama().await;
+    let node = fleet.node("node", &ollama).await.start().await;
+    let front = fleet.front().await.start().await;
+    meets(&front, &[&node]).await;
+    ollama.hold_tokens_after(1);
+    let mut raw = front.raw().await;
+    raw.send(request("POST", "/api/chat", &front.token(), &chat(true).to_string())).await;
+    raw.until("\"done\":false").await;
+    let of = async |name: &str, so: &dyn Fn(&Report) -> bool| {
+        reported_by(&fleet.store, name, |report| so(report)).await
+    };
+    let held = of("node", &|report| report.busy == 1).await;
+    assert!(held.load.running_prompt_tokens > 0 && held.load.arrived == 0, "{held:?}");
+    let holds = of("front", &|report| report.load.arrived == 1).await;
+    assert_eq!((holds.slots, holds.busy, holds.load.running_prompt_tokens), (0, 0, 0));
+    ollama.release_tokens();
+    raw.until("\"done\":true").await;
+    let did = of("node", &|report| report.load.finished == 1 && report.tokens_per_second > 0.0).await.load;
+    assert!(did.finished_output_tokens > 0 && (did.arrived, did.arrived_prompt_tokens) == (0, 0), "{did:?}");
+    let front_did = of("front", &|report| report.counts.requests == 1).await;
+    assert_eq!((front_did.load.arrived, front_did.load.finished), (1, 0));
+    assert!(front_did.tokens_per_second.abs() < 1e-9, "the node tells");
+}
+
+#[tokio::test]
+async fn a_node_that_leaves_is_busy_with_what_it_still_relays() {
+    let fleet = Fleet::new();
+    let [(one, a), (_two, b)] = pair(&fleet).await;
+    a.hold_tokens_after(0);
+    b.hold_tokens_after(1);
+    let mut sent = Vec::new();
+    for _ in 0..8 {
+        let mut raw = one.raw().await;
+        raw.send(request("POST", "/api/chat", &one.token(), &chat(true).to_string())).await;
+        sent.push(raw);
+    }
+    until("some go on", || one.gateway.shared.queue.load().away > 0).await;
+    let serving = reported_by(&fleet.store, "one", |report| report.busy == 2).await;
+    assert_eq!((serving.state, serving.slots), (NodeState::Ready, 2), "never what runs at a peer");
+    one.tasks.drain();
+    reported_by(&fleet.store, "one", |report| report.state == NodeState::Draining && report.busy > 2).await;
 }

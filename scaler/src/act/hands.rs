@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use super::{Act, Why};
 use crate::decide::observation::NodeId;
 use crate::group::{Description, Group, GroupError, Life};
+use crate::observe::gateway::CLOCKS;
 
 /// Longest call. What a leader began at its last moment has ended when another may lead ([`fleet::lease`]).
 const CALL: Duration = Duration::from_secs(3);
@@ -39,8 +40,10 @@ pub struct Done {
     pub overtaken: bool,
     /// What desired was set to last.
     pub desired: Option<u32>,
-    /// Instances that ended by our hand.
+    /// Instances that ended by our hand, and those of which some do: no failed boots.
     pub ended: Vec<NodeId>,
+    /// Nodes whose line in the table is gone.
+    pub forgotten: Vec<NodeId>,
     /// Instances that the group was told to replace.
     pub replaced: Vec<NodeId>,
     /// The group as it is after our calls, where it was asked.
@@ -66,13 +69,8 @@ impl Hands<'_> {
     pub async fn perform(&self, acts: &[Act], state: &FleetState) -> Done {
         let mut done = Done::default();
         for act in acts {
-            let takes_away = matches!(act, Act::Drain(..) | Act::End(..) | Act::CallOff);
+            let takes_away = matches!(act, Act::Drain(..) | Act::End(..) | Act::CallOff | Act::Withdraw(_));
             if takes_away && done.overtaken {
-                continue;
-            }
-            if let Act::Forget(id) = act
-                && !done.ended.contains(id)
-            {
                 continue;
             }
             match self.one(act, state, &mut done).await {
@@ -104,14 +102,16 @@ impl Hands<'_> {
             Act::Raise(to) => self.raise(*to, done).await,
             Act::End(node, why) => self.end(node, *why, state, done).await,
             Act::CallOff => self.call_off(done).await,
+            Act::Withdraw(to) => self.withdraw(*to, done).await,
             Act::Replace(node) => {
                 self.call(async { Ok(self.group.mark_unhealthy(node).await?) }).await?;
                 done.replaced.push(node.clone());
                 Ok(true)
             }
-            Act::Forget(node) => {
-                let node = node.to_string();
+            Act::Forget(id) => {
+                let node = id.to_string();
                 self.call(async { Ok(self.store.forget(self.fleet, &node).await?) }).await?;
+                done.forgotten.push(id.clone());
                 Ok(true)
             }
         }
@@ -172,11 +172,25 @@ impl Hands<'_> {
         if group.desired <= to { Ok(false) } else { self.set(to, done).await }
     }
 
+    /// Desired falls below what lives, but never below what is in service: those are protected, and the group can only
+    /// end what is still on its way in.
+    async fn withdraw(&self, to: u32, done: &mut Done) -> Result<bool, Fault> {
+        let group = self.look(done).await?;
+        let pending: Vec<_> = group.instances.iter().filter(|one| one.life == Life::Pending).collect();
+        let to = to.max(living(&group) - pending.len() as u32).max(group.min);
+        if group.desired <= to {
+            return Ok(false);
+        }
+        done.ended.extend(pending.iter().map(|one| one.id.clone()));
+        self.set(to, done).await
+    }
+
     async fn end(&self, node: &NodeId, why: Why, state: &FleetState, done: &mut Done) -> Result<bool, Fault> {
         let group = self.look(done).await?;
         let lives = group.instances.iter().any(|one| one.id == *node && is_living(one.life));
         let kept = match why {
-            Why::Drained => group.refreshing || self.is_wanted(&group, state, done).await?,
+            _ if group.refreshing => true,
+            Why::Drained => self.is_wanted(&group, state, done).await?,
             Why::NeverServed => self.serves(node).await?,
         };
         if !lives || kept {
@@ -227,10 +241,11 @@ impl Hands<'_> {
 
     /// It may have come up at last while this round thought about it.
     async fn serves(&self, node: &NodeId) -> Result<bool, Fault> {
-        let reports = self.call(async { Ok(self.store.reports(self.fleet, self.wall).await?) }).await?;
+        let reports =
+            self.call(async { Ok(self.store.reports(self.fleet, self.wall - CLOCKS).await?) }).await?;
         let name = node.to_string();
         let its = reports.iter().map(|record| &record.report).find(|report| report.node == name);
-        Ok(its.is_some_and(|report| matches!(report.state, NodeState::Ready | NodeState::Draining)))
+        Ok(its.is_some_and(|report| report.state == NodeState::Ready || report.busy + report.queued > 0))
     }
 }
 

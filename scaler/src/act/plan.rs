@@ -34,18 +34,36 @@ pub fn plan(from: &Plan<'_>) -> Vec<Act> {
     let Plan { sight, decision, course, .. } = *from;
     let mut acts: Vec<Act> = from.state.map(|state| Act::Tell(Box::new(state.clone()))).into_iter().collect();
     let taken_back = decision.uncordon.iter();
+    let resumed = drain::ordered_booting(sight).filter(|id| !course.end.contains(id));
+    let taken_back = taken_back.chain(resumed);
     acts.extend(taken_back.filter_map(|id| Some(Act::TakeBack(id.clone(), drain::take_back(sight, id)?))));
     acts.extend(launches(from));
     acts.extend(drains(from));
     if !sight.seen.group.refreshing {
         let leaving = decision.terminate.iter().filter(|id| drain::holds(sight, id));
-        acts.extend(leaving.flat_map(|id| [Act::End(id.clone(), Why::Drained), Act::Forget(id.clone())]));
+        acts.extend(leaving.map(|id| Act::End(id.clone(), Why::Drained)));
+        acts.extend(course.end.iter().filter_map(|id| give_up(sight, id)));
     }
-    let lost = course.end.iter();
-    acts.extend(lost.flat_map(|id| [Act::End(id.clone(), Why::NeverServed), Act::Forget(id.clone())]));
     acts.extend(course.call_off.then_some(Act::CallOff).filter(|_| waits_unborn(sight)));
+    acts.extend(decision.withdraw.filter(|_| !course.call_off).map(Act::Withdraw));
     acts.extend(from.sick.map(|id| Act::Replace(id.clone())));
+    acts.extend(drain::gone(sight).map(Act::Forget));
     acts
+}
+
+/// One that never served. Where its gateway listens it is ordered to drain, and ends as any other that has: it may come
+/// up at last in this very second. One that was never heard has to be silent for a while: the store may have failed. At
+/// the minimum it cannot end, only be replaced.
+fn give_up(sight: &Sight, id: &NodeId) -> Option<Act> {
+    let spare = sight.group.desired.max(sight.living()) > sight.group.min;
+    if sight.store_steady < drain::SILENT {
+        return None;
+    }
+    if !spare || !drain::listens(sight, id) || drain::holds(sight, id) {
+        return Some(Act::End(id.clone(), Why::NeverServed));
+    }
+    let order = drain::renewal(sight, id).or_else(|| drain::begin(sight, id))?;
+    Some(Act::Drain(id.clone(), order))
 }
 
 fn waits_unborn(sight: &Sight) -> bool {

@@ -26,6 +26,8 @@ pub struct Memory {
     /// Since when there has been a fleet at all.
     pub(super) awake_since: Option<Seconds>,
     started: bool,
+    /// When anything last waited, ran, arrived or was ordered.
+    active_at: Seconds,
     /// What nodes were worth lately.
     pub regret: Regret,
 }
@@ -57,6 +59,7 @@ impl Memory {
             written_at: f64::NEG_INFINITY,
             awake_since: None,
             started: false,
+            active_at: f64::NEG_INFINITY,
             regret: Regret::default(),
         }
     }
@@ -72,6 +75,7 @@ impl Memory {
         if !self.started {
             self.started = true;
             self.needed(seen.nodes.len() as u32, seen.now);
+            self.active_at = seen.now;
         }
         if seen.nodes.is_empty() {
             self.awake_since = None;
@@ -112,12 +116,26 @@ impl Memory {
         self.needs[..size].fill(now);
     }
 
-    /// The largest fleet that was needed within its hold time: `hold` and its regret; the last node has its own.
+    /// Something waits, runs, arrives, or is ordered.
+    pub fn active(&mut self, now: Seconds) {
+        self.active_at = now;
+    }
+
+    /// For how long nothing did.
+    #[must_use]
+    pub fn silent_for(&self, now: Seconds) -> Seconds {
+        now - self.active_at
+    }
+
+    /// The largest fleet that was needed within its hold time: `hold` and its regret. The last node has a time of its own,
+    /// which counts from the last activity: what a forecast still expects does not keep it, and after it nobody is kept.
     #[must_use]
     pub fn kept(&self, now: Seconds, hold: Seconds, idle: Seconds) -> u32 {
-        let hold = |size: usize| if size == 1 { idle } else { hold + self.regret.of(size, now) };
-        let held = |(size, last): &(usize, &Seconds)| now - **last <= hold(*size);
-        self.needs.iter().enumerate().rev().find(held).map_or(0, |(size, _)| size as u32)
+        if self.silent_for(now) > idle {
+            return 0;
+        }
+        let held = |(size, last): &(usize, &Seconds)| now - **last <= hold + self.regret.of(*size, now);
+        self.needs.iter().enumerate().skip(2).rev().find(held).map_or(1, |(size, _)| size as u32)
     }
 
     /// Launches in the present window of 30 s, and the fleet at its beginning. A window opens with a launch.

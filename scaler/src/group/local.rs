@@ -199,7 +199,11 @@ impl Inner {
 
     fn launch(&self, settings: &Settings) -> std::io::Result<Process> {
         let id = format!("{}-{:08x}", settings.name, fastrand::u32(..));
-        let process = Process::start(&id, &settings.local, self.notes.create_log(&id)?)?;
+        let log = self.notes.create_log(&id)?;
+        // Noted before and after: whenever we die, the next scaler finds what was started.
+        let launched_at = Timestamp::now().as_second();
+        self.notes.write(&Note { id: id.clone(), pid: 0, started: None, launched_at })?;
+        let process = Process::start(&id, &settings.local, log).inspect_err(|_| self.notes.remove(&id))?;
         self.notes.write(&process.note())?;
         tracing::info!(node = id, pid = process.pid, "started a node");
         Ok(process)

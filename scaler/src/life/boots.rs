@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use fleet::store::Boot;
 
 use crate::Seconds;
+use crate::decide::FAILED_BOOT;
 use crate::decide::observation::NodeId;
 use crate::observe::Sight;
 use crate::observe::member::{Member, Served};
@@ -22,6 +23,8 @@ pub(super) struct News {
     pub(super) boots: Vec<Boot>,
     /// Instances whose boot is given up.
     pub(super) lost: Vec<NodeId>,
+    /// Instances that are no longer counted on, and not given up yet.
+    pub(super) overdue: u32,
 }
 
 /// Instances whose boot has been told.
@@ -46,6 +49,8 @@ impl Boots {
                 if self.told.insert(member.id.clone()) {
                     news.boots.push(ended(member, None));
                 }
+            } else if member.served == Served::No && age > FAILED_BOOT * boot {
+                news.overdue += 1;
             }
         }
         for member in &sight.stillborn {

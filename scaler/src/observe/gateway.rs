@@ -10,6 +10,10 @@ use crate::decide::observation::NodeId;
 /// After so long a silence a gateway's numbers count for nothing.
 pub const LOST: Seconds = 60.0;
 
+/// Records are read that are older by so many seconds than a current one: our clock may be ahead of the gateways', and who
+/// still speaks is told by what changes.
+pub const CLOCKS: i64 = 120;
+
 /// Its last word is kept for so long, so that it is not taken for a new one when it speaks again.
 const REMEMBERED: Seconds = 3600.0;
 
@@ -60,6 +64,11 @@ impl Gateways {
         }
         self.looked = true;
         self.known.retain(|_, gateway| now - gateway.heard_at < REMEMBERED);
+    }
+
+    /// Remembers one no longer.
+    pub fn forget(&mut self, id: &NodeId) {
+        self.known.remove(id);
     }
 
     /// Everyone remembered.

@@ -78,6 +78,7 @@ impl Member {
         let ordered = answer.in_force(wall) == OrderKind::Drain;
         match report.state {
             NodeState::Starting | NodeState::Loading => Phase::Booting,
+            NodeState::Draining if ordered && self.served == Served::No => Phase::Booting,
             NodeState::Ready | NodeState::Draining if ordered => Phase::Draining,
             NodeState::Ready => Phase::Ready,
             // Not heard yet that it may serve again, or not yet by its own clock.
@@ -94,6 +95,11 @@ impl Member {
             NodeState::Draining => Phase::Leaving,
         }
     }
+}
+
+/// There is an order to drain, lapsed or not.
+fn ordered(record: &NodeRecord) -> bool {
+    record.answer.order == OrderKind::Drain
 }
 
 /// All of them.
@@ -124,7 +130,9 @@ impl Members {
             let Some(gateway) = gateways.of(&member.id) else { continue };
             let state = gateway.record.report.state;
             let first_word = member.said.replace((state, gateway.heard_at)).is_none();
-            let serves = matches!(state, NodeState::Ready | NodeState::Draining);
+            // Who drains had served, unless we ordered it while it booted, which only we can tell.
+            let drained = state == NodeState::Draining && (member.found || !ordered(&gateway.record));
+            let serves = state == NodeState::Ready || drained;
             if !serves || member.served == Served::Yes || now - gateway.heard_at > LOST {
                 continue;
             }

@@ -7,6 +7,7 @@ use super::{CALL, Round};
 use crate::Seconds;
 use crate::act::word;
 use crate::observe::Facts;
+use crate::observe::gateway::CLOCKS;
 
 /// A little less than the time between two rounds: a description is asked for in the round that is due.
 const EARLY: Seconds = 1.0;
@@ -46,7 +47,7 @@ impl Round {
         let parts = self.parts.clone();
         let now = parts.clock.now();
         let due = self.described_at.is_none_or(|at| now - at >= parts.describe_every - EARLY);
-        let reports = timeout(CALL, parts.store.reports(&parts.fleet, parts.clock.wall()));
+        let reports = timeout(CALL, parts.store.reports(&parts.fleet, parts.clock.wall() - CLOCKS));
         let describe = async {
             match due {
                 true => timeout(CALL, parts.group.describe()).await.ok(),

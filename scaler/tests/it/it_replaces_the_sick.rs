@@ -5,7 +5,11 @@ use scaler::decide::policy::Policy;
 
 /// Two nodes that serve.
 async fn two() -> World {
-    let world = World::new(Policy { min: 2, ..policy() });
+    two_of(policy()).await
+}
+
+async fn two_of(policy: Policy) -> World {
+    let world = World::new(Policy { min: 2, ..policy });
     world
         .until(120.0, |sim| sim.living().all(|one| one.ready <= sim.now()) && sim.living().count() == 2)
         .await;
@@ -58,12 +62,39 @@ async fn a_store_that_fails_makes_nobody_sick() {
 
 #[tokio::test(start_paused = true)]
 async fn all_silent_at_once_is_not_the_nodes_fault() {
-    let world = two().await;
+    let world = two_of(Policy { max: 2, ..policy() }).await;
     let _scaler = world.scaler("one");
     world.pass(120.0).await;
     world.sim().machines.iter_mut().for_each(|one| one.mute = true);
     world.pass(600.0).await;
     assert_eq!(world.count("unhealthy"), 0);
+    // But nobody would ever serve again: one is replaced, and its successor's word convicts the other.
+    world.until(200.0, |sim| sim.count("unhealthy") == 1).await;
+    world.until(300.0, |sim| sim.count("unhealthy") == 2).await;
+    world.until(120.0, |sim| sim.living().filter(|one| one.told && !one.mute).count() == 2).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_says_that_its_ollama_is_gone_is_no_sign_of_a_store_that_fails() {
+    let world = two_of(Policy { max: 2, ..policy() }).await;
+    let _scaler = world.scaler("one");
+    world.pass(120.0).await;
+    world.sim().machines[0].mute = true;
+    world.sim().machines[1].dead_ollama = true;
+    world.until(300.0, |sim| sim.count("unhealthy") == 2).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_silent_at_once_are_replaced_when_a_new_node_speaks() {
+    let world = two().await;
+    let _scaler = world.scaler("one");
+    world.pass(120.0).await;
+    world.sim().machines.iter_mut().for_each(|one| one.mute = true);
+    world.until(400.0, |sim| sim.count("unhealthy") == 2).await;
+    assert_eq!(world.count("launch i-3"), 1, "for the minimum");
+    let sim = world.sim.clone();
+    let third = sim.lock().unwrap().machines.iter().any(|one| one.id == "i-3" && one.told);
+    assert!(third, "its word proves that the store is well");
 }
 
 #[tokio::test(start_paused = true)]

@@ -32,6 +32,8 @@ pub struct Demand {
     pub priority: Priority,
     /// Its estimated cost, in seconds of an idle node.
     pub work: f64,
+    /// Tokens of its prompt, estimated; for reports.
+    pub prompt_tokens: u32,
     /// The size of its body, for reports; [`crate::request::limit::Bodies`] bounds the sum.
     pub bytes: usize,
     /// How far it may go.

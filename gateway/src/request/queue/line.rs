@@ -151,6 +151,13 @@ impl Line {
         Some(Grant { ticket: turn.ticket, model, upstream, caller, since, patience, waited })
     }
 
+    /// Estimated prompt tokens of what runs at the local Ollama. A slot that is held for an Ollama that still works
+    /// counts as long.
+    pub fn prompt_tokens_here(&self) -> u64 {
+        let here = self.running.values().filter(|running| running.upstream.is_local());
+        here.map(|running| u64::from(running.waiter.demand.prompt_tokens)).sum()
+    }
+
     /// The truth about a running demand: its caller's share is corrected, and the place learns from it, once.
     pub fn settle(&mut self, ticket: Ticket, work: f64, busy: Duration, now: Instant) {
         let Some(running) = self.running.get_mut(&ticket) else { return };

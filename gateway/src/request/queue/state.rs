@@ -57,6 +57,10 @@ pub struct Load {
     pub queued_bytes: usize,
     /// Their work, in seconds of an idle node.
     pub queued_work_seconds: f64,
+    /// Tokens of their prompts, estimated.
+    pub queued_prompt_tokens: u64,
+    /// Tokens of the prompts that the local Ollama works on, estimated.
+    pub running_prompt_tokens: u64,
     /// Work that runs and is not done yet, estimated.
     pub running_work_seconds: f64,
     /// How long the oldest of them has waited, in seconds.
@@ -264,9 +268,11 @@ impl State {
                 load.work_per_second += place.rate();
             }
             load.running_work_seconds += line.running_work(now);
+            load.running_prompt_tokens += line.prompt_tokens_here();
             for Waiter { demand, since } in line.waiting.values() {
                 load.queued += 1;
                 load.queued_bytes += demand.bytes;
+                load.queued_prompt_tokens += u64::from(demand.prompt_tokens);
                 load.queued_work_seconds += demand.work;
                 let waited = now.saturating_duration_since(*since).as_secs_f64();
                 load.oldest_wait_seconds = load.oldest_wait_seconds.max(waited);

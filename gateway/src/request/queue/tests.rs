@@ -36,6 +36,7 @@ pub(super) fn demand(name: &str, work: f64) -> Demand {
         caller: caller(name),
         priority: Priority::Normal,
         work,
+        prompt_tokens: 10,
         bytes: 100,
         reach: Reach::Anywhere,
         patience: patience(86_400),

@@ -92,8 +92,9 @@ impl State {
 
     /// The answer is here.
     pub(super) fn begin(&mut self, begun: Begun) {
-        let Begun { answer: Answer { body, .. }, slot, waited, changes, by: _ } = begun;
+        let Begun { answer: Answer { body, .. }, slot, waited, changes, by } = begun;
         if let Some(passage) = &mut self.passage {
+            passage.account.elsewhere = by.is_some();
             passage.account.waited = slot.is_some().then_some(waited);
             passage.account.first_byte();
         }
@@ -376,18 +377,19 @@ impl State {
 
     /// What had come of an answer that will not be whole is accounted too.
     fn note_partial(&mut self) {
-        let Phase::Streaming { frames, slot, .. } = &self.phase else { return };
+        let Phase::Streaming { frames, slot, .. } = &mut self.phase else { return };
         let mut seen = frames.seen().clone();
         let output = *seen.output_tokens.get_or_insert(u32::try_from(seen.tokens).unwrap_or(u32::MAX));
         if output > 0 {
             // Counts come at the end only; but the prompt was read.
             seen.prompt_tokens.get_or_insert(self.traits.prompt_tokens);
         }
+        let work = slot.as_mut().map_or(0.0, |slot| slot.note(&seen));
         if let Some(passage) = &mut self.passage {
             if let Some(reservation) = &mut passage.reservation {
                 reservation.count(u64::from(self.traits.prompt_tokens) + u64::from(output));
             }
-            passage.account.work = slot.as_ref().map_or(0.0, |slot| slot.work(&seen));
+            passage.account.work = work;
             passage.account.seen = seen;
         }
     }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub(super) struct Note {
     /// Its name.
     pub(super) id: String,
-    /// Its process.
+    /// Its process; 0 while it is about to be started.
     pub(super) pid: u32,
     /// When that process began, in the kernel's ticks: another one may get the same number.
     pub(super) started: Option<u64>,

@@ -16,6 +16,9 @@ use crate::config::settings::Local;
 use crate::decide::observation::NodeId;
 use crate::group::{Instance, Life};
 
+/// The variable by which a node is found whose scaler died before it could note its number.
+const MARK: &str = "SCALER_NODE";
+
 /// One process.
 #[derive(Debug)]
 pub(super) struct Process {
@@ -42,7 +45,10 @@ impl Process {
         let mut words = local.command.iter().map(|word| fill(word));
         let program = words.next().unwrap_or_default();
         let mut command = Command::new(program);
-        command.args(words).envs(local.environment.iter().map(|(name, value)| (name, fill(value))));
+        command
+            .args(words)
+            .env(MARK, id)
+            .envs(local.environment.iter().map(|(name, value)| (name, fill(value))));
         command.process_group(0).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).kill_on_drop(true);
         let child = command.spawn()?;
         let pid = child.id().unwrap_or_default();
@@ -57,8 +63,11 @@ impl Process {
         })
     }
 
-    /// The process of a note, if it is still the same.
+    /// The process of a note, if it is still the same. A note without a number was written right before the start: if
+    /// its scaler died then, the process is found by its mark.
     pub(super) fn adopt(note: &Note) -> Option<Self> {
+        let found = if note.pid == 0 { find(note)? } else { note.clone() };
+        let note = &found;
         let still = note.started.is_some() && started(note.pid) == note.started;
         still.then(|| Self {
             id: note.id.clone(),
@@ -134,13 +143,32 @@ impl Process {
     }
 }
 
+/// The leader of a process group that carries the node's mark. Its children carry it too and lead none.
+fn find(note: &Note) -> Option<Note> {
+    let mark = format!("{MARK}={}", note.id);
+    let numbers = fs::read_dir("/proc").ok()?.flatten();
+    let mut pids = numbers.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let pid = pids.find(|pid| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        let marked = environment.split(|byte| *byte == 0).any(|one| one == mark.as_bytes());
+        marked && field(*pid, GROUP).and_then(|group| group.parse().ok()) == Some(*pid)
+    })?;
+    Some(Note { pid, started: started(pid), ..note.clone() })
+}
+
 /// When the process with this number began, in the kernel's ticks since it booted; `None` where there is none, or no
 /// Linux. A dead child that nobody has waited for counts as none.
 fn started(pid: u32) -> Option<u64> {
+    if field(pid, STATE)? == "Z" { None } else { field(pid, STARTED)?.parse().ok() }
+}
+
+/// Fields of `/proc/PID/stat` behind the name, counted from 0 (`proc_pid_stat(5)`, fields 3, 5 and 22).
+const STATE: usize = 0;
+const GROUP: usize = 2;
+const STARTED: usize = 19;
+
+fn field(pid: u32, at: usize) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name in brackets may hold anything; behind it the fields are plain. The first is the state, the start is the
-    // twentieth (proc_pid_stat(5), fields 3 and 22).
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
-    let state = fields.next()?;
-    if state == "Z" { None } else { fields.nth(18)?.parse().ok() }
+    // The name in brackets may hold anything; behind it the fields are plain.
+    stat.rsplit_once(')')?.1.split_whitespace().nth(at).map(str::to_owned)
 }

@@ -31,6 +31,8 @@ pub struct Machine {
     pub mute: bool,
     /// Its Ollama has gone for good.
     pub dead_ollama: bool,
+    /// It has told that it is ready: nobody sends it anything before.
+    pub told: bool,
     pub load: Load,
     answer: ReportAnswer,
     sequence: u64,
@@ -44,7 +46,7 @@ impl Machine {
     }
 
     fn serves(&self, now: f64, wall: i64) -> bool {
-        self.ready <= now && !self.mute && !self.dead_ollama && !self.drains(wall)
+        self.told && self.ready <= now && !self.mute && !self.dead_ollama && !self.drains(wall)
     }
 }
 
@@ -226,6 +228,7 @@ impl Sim {
             running: Vec::new(),
             mute: false,
             dead_ollama: false,
+            told: false,
             load: Load::default(),
             answer: ReportAnswer::default(),
             sequence: 0,
@@ -255,10 +258,11 @@ impl Sim {
             machine.reported = now;
             machine.sequence += 1;
             let state = match () {
-                () if machine.ready > now || machine.dead_ollama => NodeState::Starting,
                 () if machine.drains(wall) => NodeState::Draining,
+                () if machine.ready > now || machine.dead_ollama => NodeState::Starting,
                 () => NodeState::Ready,
             };
+            machine.told |= state == NodeState::Ready;
             let report = Report {
                 node: machine.id.clone(),
                 state,
@@ -360,11 +364,18 @@ impl Sim {
             self.violations.push(format!("desired {desired} is out of bounds"));
             return Err(GroupError::Refused("out of bounds".to_owned()));
         }
-        // A group whose instances are protected ends none of them; to rely on that would be a mistake all the same.
-        if desired < self.living().count() as u32 {
-            self.violations.push(format!("desired {desired} is below the living"));
+        // A group ends none of its protected instances; to rely on that would be a mistake all the same.
+        let in_service = self.living().filter(|one| one.life == Life::InService).count();
+        if desired < in_service as u32 {
+            self.violations.push(format!("desired {desired} is below what is in service"));
         }
         self.desired = desired;
+        let surplus = (self.living().count() as u32).saturating_sub(desired);
+        let pending = self.machines.iter_mut().rev().filter(|one| one.life == Life::Pending);
+        for machine in pending.take(surplus as usize) {
+            machine.life = Life::Terminating;
+            machine.gone_at = 0.0;
+        }
         Ok(())
     }
 
