@@ -23,6 +23,7 @@ impl Chaos {
     fn new(seed: u64) -> Self {
         let world = World::new(policy());
         world.sim().random = fastrand::Rng::with_seed(seed);
+        world.sim().seed = Some(seed);
         let mut chaos = Self { world, random: fastrand::Rng::with_seed(!seed), scalers: Vec::new(), born: 0 };
         chaos.bear();
         chaos.bear();
@@ -112,7 +113,6 @@ async fn live(seed: u64) {
 
 async fn lives(part: u64) {
     for seed in (0..LIVES).map(|life| 3 * life + part) {
-        println!("seed {seed}");
         live(seed).await;
     }
 }

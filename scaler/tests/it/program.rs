@@ -1,6 +1,8 @@
 //! The program itself: its words, its exit codes, orders through a real store, and real processes that outlive a scaler
 //! that is killed.
 
+#![allow(clippy::unwrap_used, reason = "a helper of tests fails its test by panicking")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};

@@ -186,7 +186,8 @@ impl World {
     pub fn told(&self, name: &str) -> f64 {
         let sim = self.sim();
         let last = sim.published.last().and_then(|(_, values)| values.get(name).copied());
-        last.unwrap_or_else(|| panic!("{name} was not published"))
+        assert!(last.is_some(), "{name} was not published");
+        last.unwrap_or_default()
     }
 
     pub fn state(&self) -> FleetState {

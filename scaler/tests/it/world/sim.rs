@@ -55,6 +55,8 @@ impl Machine {
 pub struct Sim {
     start: Instant,
     pub random: fastrand::Rng,
+    /// The seed of a random life, to be told when it fails.
+    pub seed: Option<u64>,
     // The group.
     pub min: u32,
     pub max: u32,
@@ -101,6 +103,9 @@ pub struct Sim {
 impl fmt::Display for Sim {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (now, state) = (self.now(), &self.state);
+        if let Some(seed) = self.seed {
+            writeln!(out, "seed {seed}")?;
+        }
         writeln!(out, "at {now}: {:?} ({:?}), desired {}", state.phase, state.reason, self.desired)?;
         writeln!(out, "{} wait, {} served, {} refused", self.queue.len(), self.served, self.refused)?;
         for machine in &self.machines {
@@ -119,6 +124,7 @@ impl Sim {
         Self {
             start: Instant::now(),
             random: fastrand::Rng::with_seed(1),
+            seed: None,
             min,
             max,
             desired: min,
