@@ -3,6 +3,7 @@
 
 pub mod observation;
 pub mod policy;
+mod regret;
 mod memory;
 mod outlook;
 mod launch;
@@ -13,6 +14,7 @@ mod decision;
 pub use decision::{Decision, Reason};
 pub use memory::Memory;
 pub use outlook::Outlook;
+pub use regret::Regret;
 
 use crate::Seconds;
 use launch::{Coming, USEFUL};
@@ -30,7 +32,7 @@ const REPORT_LOST: Seconds = 60.0;
 
 /// A surplus node is held for a boot, 80 s less where forecasts are perfect, and 60 s more where they are wrong by as much
 /// as the rate itself: what can be foreseen can be launched in time, what cannot must be there. Deviation from a fixed
-/// boot and 60 s, which costs the smooth days what only the bursts need. `regret` (`memory`) comes on top.
+/// boot and 60 s, which costs the smooth days what only the bursts need. [`Regret`] comes on top.
 const HOLD: (Seconds, Seconds) = (-80.0, 140.0);
 
 /// However short a boot, a surplus node is held so long.
@@ -70,7 +72,8 @@ pub fn decide(seen: &Observation, policy: &Policy, memory: &mut Memory) -> Decis
     }
     decision.needed = wish.need;
     memory.needed(wish.need, seen.now);
-    memory.regret(wish.regret, seen.now);
+    memory.regret.note(wish.coming.all(), &wish.lacked, seen.now);
+    memory.regret.note(0, &wish.saved, seen.now);
     if seen.group.age > GROUP_STALE {
         decision.reasons.push(Reason::GroupStale);
         return decision;
@@ -105,7 +108,8 @@ struct Wish {
     kept: u32,
     hold: Seconds,
     boot: Seconds,
-    regret: Seconds,
+    lacked: Vec<Seconds>,
+    saved: Vec<Seconds>,
     wake: bool,
     active: bool,
     ending: bool,
@@ -116,8 +120,8 @@ impl Wish {
         let forecast = &memory.forecast;
         let boot = forecast.boots.mean();
         let (least, by_error) = HOLD;
-        let hold = (boot + policy.price.total() + least + by_error * forecast.next().1).max(HOLD_LEAST)
-            + memory.regretted(seen.now);
+        let error = forecast.next().1;
+        let hold = (boot + policy.price.total() + least + by_error * error).max(HOLD_LEAST);
         let coming = coming(seen, boot);
         let floor = rails::floor(policy, seen);
         let ending = seen.orders.sleep || over(seen, policy, memory);
@@ -147,9 +151,7 @@ impl Wish {
             |kept: &u32| *kept > 0 && !silent && worth(&Coming { ready: *kept, etas: Vec::new() }) > 0;
         let kept = (held..coming.ready).find(|kept| !wanted_back(kept)).unwrap_or(coming.ready.max(held));
         let launches = worth_now.max(u32::from(wake)).max(floor.saturating_sub(coming.all()));
-        // Whom a wake keeps waiting no surplus could have saved: the last node has its own time to stay.
-        let lacked = launches > 0 && coming.ready > 0;
-        let regret = if lacked { launch::regret(&outlook, &coming, launches) } else { 0.0 };
+        let (lacked, saved) = worth_of_nodes(&outlook, &coming, launches, error);
         Self {
             coming,
             need,
@@ -158,7 +160,8 @@ impl Wish {
             kept,
             hold,
             boot,
-            regret,
+            lacked,
+            saved,
             wake,
             active: busy || floor > 0,
             ending,
@@ -169,6 +172,23 @@ impl Wish {
     fn more(&self) -> u32 {
         self.need.saturating_sub(self.coming.all()).max(self.launches)
     }
+}
+
+/// What those nodes would have saved that are launched too late, and what those save that are here. A lack is a forecast
+/// that has failed; the others are worth keeping as far as forecasts are wrong, since what can be foreseen can be launched
+/// in time.
+fn worth_of_nodes(
+    outlook: &Outlook<'_>,
+    coming: &Coming,
+    launches: u32,
+    error: f64,
+) -> (Vec<Seconds>, Vec<Seconds>) {
+    // Whom a wake keeps waiting no surplus could have saved, and the last node has its own time to stay.
+    let late = if coming.ready > 0 { launches } else { 0 };
+    let lacked = launch::saving(outlook, |ahead| coming.at(ahead), late);
+    let mut saved = if coming.ready > 1 { launch::saving(outlook, |_| 0, coming.ready) } else { Vec::new() };
+    saved.iter_mut().for_each(|worth| *worth *= error.min(1.0));
+    (lacked, saved)
 }
 
 fn over(seen: &Observation, policy: &Policy, memory: &Memory) -> bool {
@@ -199,7 +219,8 @@ fn grow(wish: &Wish, seen: &Observation, policy: &Policy, memory: &mut Memory, d
     });
     let living = seen.group.desired.max(seen.nodes.len() as u32);
     let room = policy.max.saturating_sub(living);
-    let affordable = rails::affordable(policy, seen.spending, living, wish.boot, wish.hold);
+    let hold = wish.hold + memory.regret.of(wish.coming.all() as usize + 1, seen.now);
+    let affordable = rails::affordable(policy, seen.spending, living, wish.boot, hold);
     let count = rails::allow(wish.launches, room, affordable, seen, memory, &mut decision.reasons);
     let called = policy.drive == Drive::Calls || wish.wake;
     if count > 0 && called {

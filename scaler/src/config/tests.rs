@@ -56,3 +56,30 @@ fn a_local_group_needs_a_command_and_its_own_drive() {
     let mistakes = from_toml(&text).unwrap_err().mistakes;
     assert!(mistakes[0].starts_with("group.drive: a local group"), "{mistakes:?}");
 }
+
+#[test]
+fn the_example_is_right_and_says_the_defaults() {
+    let text = include_str!("../../scaler.example.toml");
+    // Without AWS in the build that is all there is to say against it.
+    let advice = |mistake: &String| !mistake.contains("this build has no AWS");
+    let mistakes = from_toml(text).err().map(|error| error.mistakes).unwrap_or_default();
+    let others: Vec<_> = mistakes.into_iter().filter(advice).collect();
+    assert_eq!(others, [""; 0]);
+    // What stands there as a default is one: laid over the defaults it changes nothing.
+    let shown = |line: &&str| line.strip_prefix("# ").is_some_and(|rest| rest.contains("_per_second"));
+    let lines: Vec<_> = text.lines().filter(shown).map(|line| &line[2..]).collect();
+    assert_eq!(lines.len(), 2);
+    let made = from_toml(&format!("[group]\n{}\n{NODE}", lines.join("\n"))).unwrap().group;
+    let default = from_toml(NODE).unwrap().group;
+    assert_eq!(made.prefill_tokens_per_second, default.prefill_tokens_per_second);
+    assert_eq!(made.decode_tokens_per_second, default.decode_tokens_per_second);
+}
+
+#[test]
+fn the_example_of_a_local_group_is_right() {
+    let text = include_str!("../../scaler.example.toml");
+    let (_, local) = text.split_once("instead of [group] above:\n#\n").unwrap();
+    let lines: Vec<_> = local.lines().map(|line| line.trim_start_matches('#').trim()).collect();
+    let group = from_toml(&lines.join("\n")).unwrap().group;
+    assert_eq!((group.max, group.local.unwrap().environment.len()), (3, 2));
+}

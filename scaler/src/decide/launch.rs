@@ -61,11 +61,11 @@ pub fn worth(outlook: &Outlook<'_>, coming: &Coming, most: u32, extra: Seconds, 
     best.1
 }
 
-/// What the lack of `count` nodes costs until they are booted, in GPU-seconds each: the waiting that no launch can
-/// save any more, but that keeping them would have saved.
+/// What each of `count` further nodes beside `fleet` would save in waiting over one boot, in GPU-seconds: what their lack
+/// costs until somebody could help.
 #[must_use]
-pub fn regret(outlook: &Outlook<'_>, coming: &Coming, count: u32) -> Seconds {
-    let lacking = outlook.waiting(outlook.boot, |ahead| coming.at(ahead));
-    let having = outlook.waiting(outlook.boot, |ahead| coming.at(ahead) + count);
-    outlook.value * (lacking - having).max(0.0) / f64::from(count)
+pub fn saving(outlook: &Outlook<'_>, fleet: impl Fn(Seconds) -> u32, count: u32) -> Vec<Seconds> {
+    let waiting = |more: u32| outlook.waiting(outlook.boot, |ahead| fleet(ahead) + more);
+    let waits: Vec<_> = (0..=count).map(waiting).collect();
+    waits.windows(2).map(|pair| outlook.value * (pair[0] - pair[1]).max(0.0)).collect()
 }

@@ -5,22 +5,13 @@ use crate::forecast::Forecast;
 
 use super::observation::Observation;
 use super::policy::Policy;
+use super::regret::Regret;
 
 /// Launches are counted over this window.
 const RATE_WINDOW: Seconds = 30.0;
 
 /// The wait after a refused launch: first, and at most.
 const BACKOFF: (Seconds, Seconds) = (30.0, 300.0);
-
-/// How much of a regret lengthens the hold time, at most by how many seconds, and how fast it is forgotten.
-///
-/// Deviation. A node given up is bought back at the price of its boot *and* of the waiting until then. The usual
-/// break-even rule counts the boot only, and drops the fleet just before bursts that come every five minutes. Measured
-/// without and with: see `docs/simulation.md`. Half an hour of memory and half as much of the most let azure23_code drop
-/// its fleet in a silence of five minutes, at 1.4 s mean wait instead of 0.9 s.
-const REGRET_SHARE: f64 = 0.05;
-const REGRET_MOST: Seconds = 600.0;
-const REGRET_MEMORY: Seconds = 2700.0;
 
 /// Everything kept between two decisions of one leader.
 #[derive(Clone, Debug)]
@@ -37,8 +28,8 @@ pub struct Memory {
     started: bool,
     /// When anything last waited, ran, arrived or was ordered.
     active_at: Seconds,
-    /// What the lack of a node cost lately, and when.
-    regret: (Seconds, Seconds),
+    /// What nodes were worth lately.
+    pub regret: Regret,
 }
 
 /// Launches since the window opened.
@@ -69,7 +60,7 @@ impl Memory {
             awake_since: None,
             started: false,
             active_at: f64::NEG_INFINITY,
-            regret: (0.0, f64::NEG_INFINITY),
+            regret: Regret::default(),
         }
     }
 
@@ -136,28 +127,15 @@ impl Memory {
         now - self.active_at
     }
 
-    /// Nodes were lacking, and each would have saved that much.
-    pub fn regret(&mut self, regret: Seconds, now: Seconds) {
-        let left = self.regretted(now);
-        self.regret = (left.max((REGRET_SHARE * regret).min(REGRET_MOST)), now);
-    }
-
-    /// What is left of that: by how much longer than its boot a surplus node is held.
-    #[must_use]
-    pub fn regretted(&self, now: Seconds) -> Seconds {
-        let (regret, at) = self.regret;
-        if regret > 0.0 { regret * (-(now - at) / REGRET_MEMORY).exp() } else { 0.0 }
-    }
-
-    /// The largest fleet that was needed within its hold time. The last node has a time of its own, which counts from
-    /// the last activity: what a forecast still expects does not keep it.
+    /// The largest fleet that was needed within its hold time: `hold` and its regret. The last node has a time of its own,
+    /// which counts from the last activity: what a forecast still expects does not keep it, and after it nobody is kept.
     #[must_use]
     pub fn kept(&self, now: Seconds, hold: Seconds, idle: Seconds) -> u32 {
-        let held = |(size, last): &(usize, &Seconds)| match size {
-            1 => self.silent_for(now) <= idle,
-            _ => now - **last <= hold,
-        };
-        self.needs.iter().enumerate().rev().find(held).map_or(0, |(size, _)| size as u32)
+        if self.silent_for(now) > idle {
+            return 0;
+        }
+        let held = |(size, last): &(usize, &Seconds)| now - **last <= hold + self.regret.of(*size, now);
+        self.needs.iter().enumerate().skip(2).rev().find(held).map_or(1, |(size, _)| size as u32)
     }
 
     /// Launches in the present window of 30 s, and the fleet at its beginning. A window opens with a launch.

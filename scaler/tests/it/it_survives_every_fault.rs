@@ -9,8 +9,8 @@ use fleet::store::Phase;
 
 use crate::world::{Running, World, policy};
 
-/// Lives, each with a seed of its own.
-const LIVES: u64 = 60;
+/// Lives in each of three threads, each with a seed of its own.
+const LIVES: u64 = 20;
 
 struct Chaos {
     world: World,
@@ -23,6 +23,7 @@ impl Chaos {
     fn new(seed: u64) -> Self {
         let world = World::new(policy());
         world.sim().random = fastrand::Rng::with_seed(seed);
+        world.sim().seed = Some(seed);
         let mut chaos = Self { world, random: fastrand::Rng::with_seed(!seed), scalers: Vec::new(), born: 0 };
         chaos.bear();
         chaos.bear();
@@ -107,12 +108,26 @@ async fn live(seed: u64) {
     chaos.heal();
     world.until(7200.0, |sim| sim.queue.is_empty() && sim.running() == 0).await;
     world.until(3600.0, |sim| sim.is_asleep()).await;
+    world.until(10.0, |sim| sim.weights == scaler::entrance::Weights::FRONT).await;
+}
+
+async fn lives(part: u64) {
+    for seed in (0..LIVES).map(|life| 3 * life + part) {
+        live(seed).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn and_comes_to_rest() {
-    for seed in 0..LIVES {
-        println!("seed {seed}");
-        live(seed).await;
-    }
+    lives(0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn and_comes_to_rest_again() {
+    lives(1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn and_again() {
+    lives(2).await;
 }

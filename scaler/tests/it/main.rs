@@ -13,8 +13,11 @@ mod it_runs_a_whole_life;
 mod it_survives_its_own_death;
 mod it_gives_up_and_tries_again;
 mod it_obeys_operators;
+mod it_tells_what_it_sees;
+mod it_keeps_the_entrance_open;
 mod it_replaces_the_sick;
 mod it_survives_every_fault;
+mod program;
 mod traces;
 #[cfg(feature = "aws")]
 mod aws;

@@ -6,6 +6,7 @@
 
 pub mod fate;
 pub mod group;
+pub mod outside;
 pub mod sim;
 pub mod store;
 
@@ -111,6 +112,7 @@ impl World {
     /// What a scaler of that name is made of.
     pub fn parts(&self, name: &str, fate: &Arc<Fate>) -> Parts {
         let (start, jump) = (self.start, self.jump.clone());
+        let outside = outside::Outside { sim: self.sim.clone(), name: name.to_owned() };
         let wall = move || EPOCH + start.elapsed().as_secs() as i64 + jump.load(Ordering::Relaxed);
         Parts {
             fleet: FLEET.to_owned(),
@@ -123,8 +125,8 @@ impl World {
                 name: name.to_owned(),
             }),
             describe_every: 10.0,
-            publish: None,
-            entrance: None,
+            publish: Some(Arc::new(outside.clone())),
+            entrance: Some(Arc::new(outside)),
             clock: Clock::with(wall),
         }
     }
@@ -178,6 +180,14 @@ impl World {
         assert!(self.leaders() <= 1, "two lead at {}", self.now());
         let sim = self.sim();
         assert!(sim.violations.is_empty(), "{:#?}\n{sim}", sim.violations);
+    }
+
+    /// What was last published under that name.
+    pub fn told(&self, name: &str) -> f64 {
+        let sim = self.sim();
+        let last = sim.published.last().and_then(|(_, values)| values.get(name).copied());
+        assert!(last.is_some(), "{name} was not published");
+        last.unwrap_or_default()
     }
 
     pub fn state(&self) -> FleetState {

@@ -132,3 +132,25 @@ async fn the_next_scaler_finds_what_still_runs() {
     other.terminate(&serving(&seen)[0]).await.unwrap();
     until(&other, |seen| seen.instances.is_empty()).await;
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_child_that_was_started_and_not_yet_noted_is_found_by_its_mark() {
+    let place = tempfile::tempdir().unwrap();
+    let settings = settings(place.path(), "sleep 600 & wait");
+    let group = LocalGroup::open(settings.clone()).unwrap();
+    group.set_desired(1).await.unwrap();
+    let seen = group.describe().await.unwrap();
+    // As its scaler left it that died between the start and the second note.
+    let inner = group.inner.lock().await;
+    let note = inner.notes.read().remove(0);
+    inner.notes.write(&Note { pid: 0, started: None, ..note.clone() }).unwrap();
+    // And one that died before the start.
+    inner.notes.write(&Note { id: "n-none".to_owned(), pid: 0, started: None, ..note }).unwrap();
+    drop(inner);
+    group.inner.lock().await.lock = None;
+    let other = LocalGroup::open(settings).unwrap();
+    assert_eq!(other.describe().await.unwrap(), seen, "one, and the leader of its children");
+    other.terminate(&serving(&seen)[0]).await.unwrap();
+    until(&other, |seen| seen.instances.is_empty()).await;
+}

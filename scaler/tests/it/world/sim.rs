@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
-use fleet::report::{Load, NodeRecord, NodeState, OrderKind, Report, ReportAnswer, Role};
+use fleet::report::{Load, NodeRecord, NodeState, OrderKind, Report, ReportAnswer, Role, Summary};
 use fleet::store::{Change, FleetState, LeaseRecord, Phase};
 use scaler::decide::observation::NodeId;
+use scaler::entrance::Weights;
 use scaler::group::{Description, GroupError, Instance, LaunchRefusal, Life};
 use tokio::time::Instant;
 
@@ -54,6 +55,8 @@ impl Machine {
 pub struct Sim {
     start: Instant,
     pub random: fastrand::Rng,
+    /// The seed of a random life, to be told when it fails.
+    pub seed: Option<u64>,
     // The group.
     pub min: u32,
     pub max: u32,
@@ -73,6 +76,17 @@ pub struct Sim {
     pub lease: Option<LeaseRecord>,
     pub state: FleetState,
     pub store_out: bool,
+    pub summary: Option<Summary>,
+    // The load balancer, and the metrics.
+    pub weights: Weights,
+    /// The longest that clients stood before an empty group.
+    pub empty_for: f64,
+    empty_since: Option<f64>,
+    pub published: Vec<(f64, BTreeMap<&'static str, f64>)>,
+    /// `NodesShort` as last published, and since when it is above 0; until a step was made on it.
+    pub short: Option<(f64, u32)>,
+    /// The group has its step policy.
+    pub stepping: bool,
     // Requests.
     pub front: Option<Load>,
     pub queue: VecDeque<f64>,
@@ -89,6 +103,9 @@ pub struct Sim {
 impl fmt::Display for Sim {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (now, state) = (self.now(), &self.state);
+        if let Some(seed) = self.seed {
+            writeln!(out, "seed {seed}")?;
+        }
         writeln!(out, "at {now}: {:?} ({:?}), desired {}", state.phase, state.reason, self.desired)?;
         writeln!(out, "{} wait, {} served, {} refused", self.queue.len(), self.served, self.refused)?;
         for machine in &self.machines {
@@ -107,6 +124,7 @@ impl Sim {
         Self {
             start: Instant::now(),
             random: fastrand::Rng::with_seed(1),
+            seed: None,
             min,
             max,
             desired: min,
@@ -122,6 +140,13 @@ impl Sim {
             lease: None,
             state: FleetState::default(),
             store_out: false,
+            summary: None,
+            weights: Weights::FRONT,
+            empty_for: 0.0,
+            empty_since: None,
+            published: Vec::new(),
+            short: None,
+            stepping: false,
             front: Some(Load::default()),
             queue: VecDeque::new(),
             served: 0,
@@ -189,6 +214,8 @@ impl Sim {
             machine.load.finished_output_tokens += 200 * finished as u64;
         }
         self.dispatch(now, wall);
+        self.step(now);
+        self.watch_entrance(now);
         if !self.store_out {
             self.report(now, wall);
             self.wake(now, wall);
@@ -212,6 +239,32 @@ impl Sim {
             }
             self.refusal = None;
             self.launch(now);
+        }
+    }
+
+    /// Targets that pass the load balancer's health check.
+    pub fn healthy(&self) -> impl Iterator<Item = &Machine> {
+        let (now, wall) = (self.now(), self.wall());
+        self.machines.iter().filter(move |one| one.serves(now, wall))
+    }
+
+    fn watch_entrance(&mut self, now: f64) {
+        let empty = self.weights.nodes > 0 && self.healthy().next().is_none();
+        self.empty_since = empty.then(|| self.empty_since.unwrap_or(now));
+        self.empty_for = self.empty_for.max(self.empty_since.map_or(0.0, |since| now - since));
+    }
+
+    /// The alarm on `NodesShort`, ten seconds later; the next step only on a newer number.
+    fn step(&mut self, now: f64) {
+        if self.stepping
+            && let Some((at, short)) = self.short
+            && short > 0
+            && now - at >= 10.0
+        {
+            self.short = None;
+            let living = self.living().count() as u32;
+            self.desired = self.desired.max((living + short).min(self.max));
+            self.calls.push((now, "policy".to_owned(), format!("step {short}")));
         }
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use fleet::report::{NodeRecord, Order, Report, ReportAnswer, STALE_AFTER};
+use fleet::report::{NodeRecord, Order, Report, ReportAnswer, STALE_AFTER, Summary};
 use fleet::store::{Change, FleetState, KeyHash, KeyRecord, LeaseRecord, Store, StoreError, Usage};
 
 use super::Fate;
@@ -104,6 +104,10 @@ impl Store for MemoryStore {
 
     async fn forget(&self, _: &str, node: &str) -> Result<(), StoreError> {
         self.change(|sim| drop(sim.records.remove(node))).await
+    }
+
+    async fn write_summary(&self, _: &str, summary: &Summary) -> Result<(), StoreError> {
+        self.read(|sim| sim.summary = Some(summary.clone()))
     }
 
     async fn lease(&self, _: &str) -> Result<Option<LeaseRecord>, StoreError> {
