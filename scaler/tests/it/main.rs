@@ -15,6 +15,8 @@ mod it_gives_up_and_tries_again;
 mod it_obeys_operators;
 mod it_replaces_the_sick;
 mod it_survives_every_fault;
+mod it_replays_fairly;
+mod it_prints_what_it_replayed;
 mod traces;
 #[cfg(feature = "aws")]
 mod aws;
