@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use scaler::simulate::aims::AIMS;
+use scaler::simulate::aims::{AIMS, Aim};
 use scaler::simulate::contest::{Contestant, Ours, run};
 use scaler::simulate::setting::Setting;
 use scaler::simulate::statistics::Summary;
@@ -21,10 +21,12 @@ struct Played {
     got: Summary,
 }
 
-/// Prints it. `arrange` sets the machines as the command line asks.
+/// Prints it. `arrange` sets the machines as the command line asks; each row is replayed with so many seeds, beginning
+/// with that of the command line, and shows their means.
 pub fn print(
     folder: &Path,
     ours: Ours,
+    seeds: u64,
     arrange: impl Fn(&mut Setting),
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
@@ -34,35 +36,55 @@ pub fn print(
     for aim in &AIMS {
         let mut setting = aim.setting(folder)?;
         arrange(&mut setting);
-        let got = play(Contestant::Les, &setting, ours);
-        let missed = aim.missed(&got);
-        reached += usize::from(missed.is_empty());
-        let verdict =
-            if missed.is_empty() { "met".to_owned() } else { format!("missed: {}", missed.join(", ")) };
-        rows.push(vec![
-            setting.name.clone(),
-            format!("{:.0}", aim.boot),
-            format!("{:.1}", got.hours),
-            format!("{:.1}", aim.hours),
-            format!("{:.2}", got.mean),
-            format!("{:.1}", aim.mean),
-            format!("{:.1}", got.p95),
-            format!("{:.1}", aim.p95),
-            format!("{:.1}", 100.0 * got.within_10),
-            format!("{:.1}", 100.0 * aim.within_10),
-            verdict,
-            got.lost.to_string(),
-        ]);
-        if aim.boot >= 240.0 {
+        let first = setting.seed;
+        let got: Vec<_> = (0..seeds)
+            .map(|i| play(Contestant::Les, &Setting { seed: first + i, ..setting.clone() }, ours))
+            .collect();
+        reached += got.iter().filter(|one| aim.missed(one).is_empty()).count();
+        rows.push(row(aim, &setting.name, &got));
+        if aim.boot >= 240.0
+            && let Some(got) = got.into_iter().next()
+        {
             cold_boots.push(Played { yardstick: aim.yardstick, setting, got });
         }
     }
     align(&rows, 1, out)?;
-    writeln!(out, "{reached} of {} rows met", AIMS.len())?;
+    writeln!(out, "{reached} of {} rows met", AIMS.len() as u64 * seeds)?;
     together(&cold_boots, ours, out)?;
     frontier(&cold_boots, ours, out)?;
     unknown_throughput(&cold_boots, ours, out)?;
     Ok(())
+}
+
+/// The means of one row, and how often it was met.
+fn row(aim: &Aim, name: &str, got: &[Summary]) -> Vec<String> {
+    let mean = |of: fn(&Summary) -> f64| got.iter().map(of).sum::<f64>() / got.len() as f64;
+    let mut missed: Vec<_> = got.iter().flat_map(|one| aim.missed(one)).collect();
+    missed.sort_unstable();
+    missed.dedup();
+    let met = got.iter().filter(|one| aim.missed(one).is_empty()).count();
+    let mut verdict = if got.len() > 1 { format!("met by {met} of {}", got.len()) } else { "met".to_owned() };
+    if !missed.is_empty() {
+        verdict = format!(
+            "{}missed: {}",
+            if got.len() > 1 { verdict + ", " } else { String::new() },
+            missed.join(", ")
+        );
+    }
+    vec![
+        name.to_owned(),
+        format!("{:.0}", aim.boot),
+        format!("{:.1}", mean(|one| one.hours)),
+        format!("{:.1}", aim.hours),
+        format!("{:.2}", mean(|one| one.mean)),
+        format!("{:.1}", aim.mean),
+        format!("{:.1}", mean(|one| one.p95)),
+        format!("{:.1}", aim.p95),
+        format!("{:.2}", 100.0 * mean(|one| one.within_10)),
+        format!("{:.1}", 100.0 * aim.within_10),
+        verdict,
+        got.iter().map(|one| one.lost).sum::<usize>().to_string(),
+    ]
 }
 
 fn play(who: Contestant, setting: &Setting, ours: Ours) -> Summary {
