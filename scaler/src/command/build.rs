@@ -88,6 +88,9 @@ async fn connect(config: &Config, parts: &mut Parts) {
     use fleet::publish::CloudWatch;
     use scaler::entrance::aws::{LoadBalancer, Parts as Arns};
 
+    if !config.metrics.on && config.entrance.is_none() {
+        return; // nobody is asked for credentials that are not needed: without AWS that takes seconds
+    }
     let shared = fleet::aws::here().await;
     if config.metrics.on {
         let publish = CloudWatch::new(&shared, &config.metrics.namespace, &config.fleet.name);

@@ -1,0 +1,81 @@
+//! A process of the fleet: started by the launcher, so that it never outlives its test, and ended as hard as the test likes.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// One front or scaler.
+pub struct Process {
+    pub pid: u32,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts `program --config <config>`; its log is `<name>.log` in the folder.
+    pub fn start(folder: &Path, name: &str, program: &Path, config: &Path) -> Self {
+        let log = folder.join(format!("{name}.log"));
+        let file = File::options().create(true).append(true).open(&log).unwrap();
+        let mut command = Command::new("/bin/sh");
+        command.arg(folder.join("launch.sh")).arg(folder).arg(program).arg("--config").arg(config);
+        command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file);
+        let child = command.spawn().unwrap();
+        Self { pid: child.id(), child, log }
+    }
+
+    /// SIGKILL, and its end.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// What it has said, of all processes of that name.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// How often it said that.
+    pub fn said(&self, message: &str) -> usize {
+        self.log().matches(&format!("\"message\":\"{message}")).count()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Sends a signal to a process that this test's fleet has started.
+pub fn signal(pid: u32, signal: Signal) {
+    kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), signal).unwrap();
+}
+
+/// Is there a process of this number that still runs?
+pub fn lives(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(')').next().is_some_and(|rest| !rest.is_empty() && !rest.trim_start().starts_with('Z'))
+}
+
+/// Waits for the end of processes that have been killed.
+pub fn bury(pids: &[u32]) {
+    let begun = Instant::now();
+    while pids.iter().any(|pid| lives(*pid)) && begun.elapsed() < Duration::from_secs(5) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The program of that name beside `demo`.
+pub fn program(name: &str) -> PathBuf {
+    let program = Path::new(env!("CARGO_BIN_EXE_demo")).with_file_name(name);
+    assert!(
+        program.is_file(),
+        "{} is missing; `cargo build -p gateway -p scaler` makes it",
+        program.display()
+    );
+    program
+}
