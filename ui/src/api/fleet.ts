@@ -57,44 +57,44 @@ export async function fleet(door: Door, signal?: AbortSignal): Promise<Fleet> {
 export function fleetOf(value: unknown): Fleet {
   const fields = object(value);
   return {
-    phase: PHASES[text(fields["state"]).toLowerCase()] ?? "unknown",
-    since: number(fields["since"]),
-    reason: text(fields["reason"]),
-    expectedWait: number(fields["expected_wait_seconds"]),
-    ready: number(object(fields["node_counts"])["ready"]),
-    nodes: objects(fields["nodes"]).map(nodeOf),
-    slots: number(fields["slots"]),
-    busy: number(fields["busy"]),
-    queued: number(fields["queued"]),
-    oldestWait: number(fields["oldest_wait_seconds"]),
-    wanted: objects(fields["models"]).map(model => ({
-      name: text(model["name"]),
-      progress: progressOf(model["progress"]),
+    phase: PHASES[text(fields.state).toLowerCase()] ?? "unknown",
+    since: number(fields.since),
+    reason: text(fields.reason),
+    expectedWait: number(fields.expected_wait_seconds),
+    ready: number(object(fields.node_counts).ready),
+    nodes: objects(fields.nodes).map(nodeOf),
+    slots: number(fields.slots),
+    busy: number(fields.busy),
+    queued: number(fields.queued),
+    oldestWait: number(fields.oldest_wait_seconds),
+    wanted: objects(fields.models).map(model => ({
+      name: text(model.name),
+      progress: progressOf(model.progress),
     })),
   };
 }
 
 function nodeOf(fields: Readonly<Record<string, unknown>>): NodeLine {
   return {
-    name: typeof fields["name"] === "string" ? fields["name"] : null,
-    state: text(fields["state"]),
-    slots: number(fields["slots"]),
-    busy: number(fields["busy"]),
-    queued: number(fields["queued"]),
-    models: texts(fields["models"]),
+    name: typeof fields.name === "string" ? fields.name : null,
+    state: text(fields.state),
+    slots: number(fields.slots),
+    busy: number(fields.busy),
+    queued: number(fields.queued),
+    models: texts(fields.models),
   };
 }
 
 /** By node: an object with the nodes as keys, or a list that names them. */
 function progressOf(value: unknown): readonly Progress[] {
   const rows = Array.isArray(value)
-    ? objects(value).map(row => [text(row["node"]), row] as const)
+    ? objects(value).map(row => [text(row.node), row] as const)
     : Object.entries(object(value)).map(([node, row]) => [node, object(row)] as const);
   return rows.map(([node, row]) => ({
     node,
-    state: text(row["state"]),
-    completed: number(row["completed"]),
-    total: number(row["total"]),
+    state: text(row.state),
+    completed: number(row.completed),
+    total: number(row.total),
   }));
 }
 
@@ -115,14 +115,14 @@ export interface Point {
 }
 
 export async function history(door: Door): Promise<readonly Point[]> {
-  return objects(object(await ask(door, "/fleet/history"))["points"]).map(point => ({
-    at: number(point["at"]),
-    ready: number(point["ready"]),
-    busy: number(point["busy"]),
-    queued: number(point["queued"]),
-    wait: number(point["wait_seconds"]),
-    tokens: number(point["tokens_per_second"]),
-    errors: number(point["errors"]),
+  return objects(object(await ask(door, "/fleet/history")).points).map(point => ({
+    at: number(point.at),
+    ready: number(point.ready),
+    busy: number(point.busy),
+    queued: number(point.queued),
+    wait: number(point.wait_seconds),
+    tokens: number(point.tokens_per_second),
+    errors: number(point.errors),
   }));
 }
 
@@ -135,10 +135,10 @@ export interface Model {
 }
 
 export async function models(door: Door): Promise<readonly Model[]> {
-  return objects(object(await ask(door, "/api/tags"))["models"]).map(model => ({
-    name: text(model["name"]),
-    bytes: number(model["size"]),
-    modified: text(model["modified_at"]),
+  return objects(object(await ask(door, "/api/tags")).models).map(model => ({
+    name: text(model.name),
+    bytes: number(model.size),
+    modified: text(model.modified_at),
   }));
 }
 
@@ -171,11 +171,11 @@ function pullLineOf(line: string): PullLine {
   } catch {
     throw new Problem("cut");
   }
-  if (typeof fields["error"] === "string") throw new Problem("model", { said: fields["error"] });
+  if (typeof fields.error === "string") throw new Problem("model", { said: fields.error });
   return {
-    status: text(fields["status"]),
-    completed: number(fields["completed"]),
-    total: number(fields["total"]),
+    status: text(fields.status),
+    completed: number(fields.completed),
+    total: number(fields.total),
   };
 }
 
@@ -194,13 +194,13 @@ export interface Key {
 }
 
 export async function keys(door: Door): Promise<readonly Key[]> {
-  return objects(object(await ask(door, "/fleet/keys"))["keys"]).map(key => ({
-    id: text(key["id"]),
-    owner: text(key["owner"]),
-    roles: texts(key["roles"]),
-    created: number(key["created"]),
-    expires: numberOrNull(key["expires"]),
-    disabled: key["disabled"] === true,
+  return objects(object(await ask(door, "/fleet/keys")).keys).map(key => ({
+    id: text(key.id),
+    owner: text(key.owner),
+    roles: texts(key.roles),
+    created: number(key.created),
+    expires: numberOrNull(key.expires),
+    disabled: key.disabled === true,
   }));
 }
 
@@ -212,7 +212,7 @@ export async function createKey(
   seconds: number,
 ): Promise<string> {
   const json = { owner, roles, expires_seconds: seconds };
-  return text(object(await ask(door, "/fleet/keys", { method: "POST", json }))["key"]);
+  return text(object(await ask(door, "/fleet/keys", { method: "POST", json })).key);
 }
 
 export const revokeKey = (door: Door, id: string) =>
@@ -233,14 +233,14 @@ export interface Person {
 }
 
 export async function usage(door: Door): Promise<readonly Person[]> {
-  return objects(object(await ask(door, "/fleet/usage"))["people"]).map(person => ({
-    principal: text(person["principal"]),
-    days: objects(person["days"]).map(day => ({
-      day: text(day["day"]),
-      requests: number(day["requests"]),
-      prompt: number(day["prompt_tokens"]),
-      output: number(day["output_tokens"]),
-      gpu: number(day["gpu_seconds"]),
+  return objects(object(await ask(door, "/fleet/usage")).people).map(person => ({
+    principal: text(person.principal),
+    days: objects(person.days).map(day => ({
+      day: text(day.day),
+      requests: number(day.requests),
+      prompt: number(day.prompt_tokens),
+      output: number(day.output_tokens),
+      gpu: number(day.gpu_seconds),
     })),
   }));
 }
@@ -253,10 +253,10 @@ export interface Denial {
 }
 
 export async function denials(door: Door): Promise<readonly Denial[]> {
-  return objects(object(await ask(door, "/fleet/denials"))["denials"]).map(denial => ({
-    principal: text(denial["principal"]),
-    reason: text(denial["reason"]),
-    since: number(denial["since"]),
+  return objects(object(await ask(door, "/fleet/denials")).denials).map(denial => ({
+    principal: text(denial.principal),
+    reason: text(denial.reason),
+    since: number(denial.since),
   }));
 }
 

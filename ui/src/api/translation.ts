@@ -74,33 +74,33 @@ export async function* translate(door: Door, wish: Ask, signal: AbortSignal): As
 /** A frame as an event; null for one that this page does not know. Throws the problem of an `error` frame. */
 export function eventOf({ name, data }: Frame): Event | null {
   const fields = object(data);
-  const index = number(fields["index"]);
+  const index = number(fields.index);
   switch (name) {
     case "start":
       return {
         kind: "start",
-        detected: detectedOf(fields["detectedLanguage"]),
-        parts: objects(fields["segments"]).map(partOf),
+        detected: detectedOf(fields.detectedLanguage),
+        parts: objects(fields.segments).map(partOf),
       };
     case "delta":
-      return { kind: "delta", index, text: text(fields["text"]) };
+      return { kind: "delta", index, text: text(fields.text) };
     case "reset":
       return { kind: "reset", index };
     case "segment":
-      return { kind: "segment", index, text: text(fields["text"]), marks: texts(fields["marks"]) };
+      return { kind: "segment", index, text: text(fields.text), marks: texts(fields.marks) };
     case "progress":
-      return { kind: "progress", done: number(fields["done"]), total: number(fields["total"]) };
+      return { kind: "progress", done: number(fields.done), total: number(fields.total) };
     case "wait":
-      return { kind: "wait", state: waitingOf(fields["state"]), seconds: numberOrNull(fields["seconds"]) };
+      return { kind: "wait", state: waitingOf(fields.state), seconds: numberOrNull(fields.seconds) };
     case "final":
       return {
         kind: "final",
-        text: text(fields["translatedText"]),
-        promptTokens: number(fields["promptTokens"]),
-        outputTokens: number(fields["outputTokens"]),
+        text: text(fields.translatedText),
+        promptTokens: number(fields.promptTokens),
+        outputTokens: number(fields.outputTokens),
       };
     case "error":
-      throw problemOfEvent(text(fields["code"]), text(fields["error"]), numberOrNull(fields["retryAfter"]));
+      throw problemOfEvent(text(fields.code), text(fields.error), numberOrNull(fields.retryAfter));
     default:
       return null;
   }
@@ -136,9 +136,9 @@ export interface Language {
 export async function languages(door: Door): Promise<readonly Language[]> {
   const rows = objects(await ask(door, "/languages"));
   return rows.map(row => ({
-    code: text(row["code"]),
-    name: text(row["name"]),
-    targets: texts(row["targets"]),
+    code: text(row.code),
+    name: text(row.name),
+    targets: texts(row.targets),
   }));
 }
 
@@ -152,10 +152,10 @@ export interface Settings {
 
 export async function settings(door: Door): Promise<Settings> {
   const fields = object(await ask(door, "/frontend/settings"));
-  const limit = numberOrNull(fields["charLimit"]);
+  const limit = numberOrNull(fields.charLimit);
   return {
     characters: limit !== null && limit > 0 ? limit : null,
-    kinds: texts(fields["supportedFilesFormat"]),
+    kinds: texts(fields.supportedFilesFormat),
   };
 }
 
@@ -176,7 +176,7 @@ export async function* translateFile(
   form.set("target", pair.target);
   for await (const frame of stream(door, "/translate_file", { form, signal })) {
     if (frame.name === "final") {
-      yield { kind: "ready", address: text(object(frame.data)["translatedFileUrl"]) };
+      yield { kind: "ready", address: text(object(frame.data).translatedFileUrl) };
       return;
     }
     const event = eventOf(frame);

@@ -10,8 +10,12 @@ export function Dialog(props: { title: string; onClose: () => void; wide?: boole
   const title = useId();
   useEffect(() => {
     const element = dialog.current;
+    const before = document.activeElement;
     element?.showModal();
-    return () => element?.close();
+    return () => {
+      // A window that its owner takes away, instead of closing it, gives the focus back all the same.
+      if (element?.isConnected === false && before instanceof HTMLElement) before.focus();
+    };
   }, []);
   return (
     <dialog

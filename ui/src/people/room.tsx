@@ -110,37 +110,26 @@ function Denials({ who, setWho }: { who: string; setWho: (who: string) => void }
   const { words, moment } = useSpeech();
   const { door } = useSurroundings();
   const { value, problem, reload } = useLoad("denials", () => denials(door));
-  const deed = useDeed();
-  const [reason, setReason] = useState("");
-  const [asking, setAsking] = useState(false);
-  const submit = (event: SubmitEvent) => {
-    event.preventDefault();
-    setAsking(true);
-  };
-  const trouble = deed.problem ?? problem;
+  const { busy, problem: failed, forgive, act } = useDeed();
+  const trouble = failed ?? problem;
   return (
     <section className="card">
       <h2>{words.people.denials}</h2>
-      <form className="row" onSubmit={submit}>
-        <label>
-          {words.people.denyWho}
-          <input
-            required
-            value={who}
-            maxLength={500}
-            spellCheck={false}
-            onChange={event => setWho(event.target.value)}
-          />
-        </label>
-        <label>
-          {words.people.denyWhy}
-          <input required value={reason} maxLength={200} onChange={event => setReason(event.target.value)} />
-        </label>
-        <button className="danger" disabled={deed.busy}>
-          {words.people.deny}
-        </button>
-      </form>
-      {trouble !== null && <ProblemNotice problem={trouble} onRetry={reload} onClose={deed.forgive} />}
+      <DenyForm
+        who={who}
+        setWho={setWho}
+        busy={busy}
+        onDeny={reason =>
+          act(
+            () => deny(door, who.trim(), reason),
+            () => {
+              setWho("");
+              reload();
+            },
+          )
+        }
+      />
+      {trouble !== null && <ProblemNotice problem={trouble} onRetry={reload} onClose={forgive} />}
       {value?.length === 0 && <p className="hint">{words.people.noDenials}</p>}
       <ul className="plain">
         {(value ?? []).map(denial => (
@@ -151,31 +140,60 @@ function Denials({ who, setWho }: { who: string; setWho: (who: string) => void }
             </span>
             <button
               type="button"
-              disabled={deed.busy}
-              onClick={() => deed.act(() => allow(door, denial.principal), reload)}
+              disabled={busy}
+              onClick={() => act(() => allow(door, denial.principal), reload)}
             >
               {words.people.allow}
             </button>
           </li>
         ))}
       </ul>
+    </section>
+  );
+}
+
+interface DenyProps {
+  readonly who: string;
+  readonly setWho: (who: string) => void;
+  readonly busy: boolean;
+  readonly onDeny: (reason: string) => void;
+}
+
+function DenyForm({ who, setWho, busy, onDeny }: DenyProps) {
+  const { words } = useSpeech();
+  const [reason, setReason] = useState("");
+  const [asking, setAsking] = useState(false);
+  const submit = (event: SubmitEvent) => {
+    event.preventDefault();
+    setAsking(true);
+  };
+  return (
+    <form className="row" onSubmit={submit}>
+      <label>
+        {words.people.denyWho}
+        <input
+          required
+          value={who}
+          maxLength={500}
+          spellCheck={false}
+          onChange={event => setWho(event.target.value)}
+        />
+      </label>
+      <label>
+        {words.people.denyWhy}
+        <input required value={reason} maxLength={200} onChange={event => setReason(event.target.value)} />
+      </label>
+      <button className="danger" disabled={busy}>
+        {words.people.deny}
+      </button>
       {asking && (
         <Confirm
           title={words.people.deny}
           question={words.people.reallyDeny(who)}
-          onYes={() =>
-            deed.act(
-              () => deny(door, who.trim(), reason.trim()),
-              () => {
-                setWho("");
-                setReason("");
-                reload();
-              },
-            )
-          }
+          onYes={() => onDeny(reason.trim())}
           onClose={() => setAsking(false)}
         />
       )}
-    </section>
+    </form>
   );
 }

@@ -35,7 +35,7 @@ export function keptLook(): Look {
 /** Shows the page in this language and appearance, and keeps both. */
 export function show(tongue: Tongue, look: Look): void {
   document.documentElement.lang = tongue;
-  document.documentElement.dataset["look"] = look;
+  document.documentElement.dataset.look = look;
   keep("tongue", tongue);
   keep("look", look);
 }

@@ -19,7 +19,7 @@ export interface Amount {
 }
 
 export function measure(text: string, limits: Limits): Amount {
-  const characters = [...text].length;
+  const characters = Array.from(text).length;
   const dense = text.match(DENSE)?.length ?? 0;
   const tokens = dense + Math.ceil((characters - dense) / LETTERS_PER_TOKEN);
   return {

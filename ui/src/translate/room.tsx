@@ -60,15 +60,7 @@ export function TranslateRoom() {
     setCurrent(segment.index);
     if (!table.sideBySide) pointAt(field.current, segment);
   };
-  useShortcuts({
-    translate: table.translate,
-    stop: translation.stop,
-    swap: () => swap?.(),
-    copy,
-    view: () => table.setSideBySide(!table.sideBySide),
-    source: () => field.current?.focus(),
-    help: () => open("keyboard"),
-  });
+  useKeys(table, swap, copy);
   return (
     <div className={over ? "translate dropping" : "translate"}>
       <h1 className="for-ears">{words.rooms.translate}</h1>
@@ -108,6 +100,19 @@ export function TranslateRoom() {
       <Windows window={window} table={table} />
     </div>
   );
+}
+
+function useKeys(table: Table, swap: (() => void) | null, copy: () => void): void {
+  const { translation, field, open } = table;
+  useShortcuts({
+    translate: table.translate,
+    stop: translation.stop,
+    swap: () => swap?.(),
+    copy,
+    view: () => table.setSideBySide(!table.sideBySide),
+    source: () => field.current?.focus(),
+    help: () => open("keyboard"),
+  });
 }
 
 function useTable(open: Table["open"]): Table {

@@ -21,13 +21,13 @@ interface Props {
   readonly onFiles: (files: readonly File[]) => void;
 }
 
-export function SourcePane(props: Props) {
+export function SourcePane({ field, ...props }: Props) {
   const { words } = useSpeech();
   const { text, language } = props;
   return (
     <section className="pane" aria-label={words.source.label}>
       <textarea
-        ref={props.field}
+        ref={field}
         id="source"
         value={text}
         lang={language === "auto" ? undefined : language}

@@ -23,18 +23,7 @@ export interface Translation {
 export function useTranslation(): Translation {
   const { door, person, look } = useSurroundings();
   const [job, step] = useReducer(after, idle);
-  const current = useRef<AbortController | null>(null);
-  const begin = useCallback(() => {
-    current.current?.abort();
-    const stop = new AbortController();
-    current.current = stop;
-    // What a job of before still has to say is nobody's business.
-    const tell = (what: Step) => {
-      if (current.current === stop) step(what);
-    };
-    return { signal: stop.signal, tell };
-  }, []);
-  useEffect(() => () => current.current?.abort(), []);
+  const { current, begin } = useOneAtATime(step);
 
   const start = useCallback(
     (wish: Ask) => {
@@ -81,8 +70,25 @@ export function useTranslation(): Translation {
       clear: () => begin().tell({ kind: "clear" }),
       forgive: () => step({ kind: "forgive" }),
     }),
-    [job, start, oneAgain, begin],
+    [job, start, oneAgain, begin, current],
   );
+}
+
+/** Begins a job and ends the one before; the room's end ends all. */
+function useOneAtATime(step: (what: Step) => void) {
+  const current = useRef<AbortController | null>(null);
+  const begin = useCallback(() => {
+    current.current?.abort();
+    const stop = new AbortController();
+    current.current = stop;
+    // What a job of before still has to say is nobody's business.
+    const tell = (what: Step) => {
+      if (current.current === stop) step(what);
+    };
+    return { signal: stop.signal, tell };
+  }, [step]);
+  useEffect(() => () => current.current?.abort(), []);
+  return { current, begin };
 }
 
 async function keepInHistory(owner: string, job: Job): Promise<void> {
