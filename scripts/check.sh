@@ -54,5 +54,6 @@ check "lints" cargo clippy --locked --workspace --all-targets --features gateway
 check "documents of the code" cargo doc --locked --workspace --no-deps --features gateway/aws,scaler/aws
 suite "tests" cargo test --locked --workspace --features gateway/aws,scaler/aws --no-fail-fast -- --nocapture
 suite "official clients" scripts/clients.sh
+suite "page" scripts/ui.sh
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

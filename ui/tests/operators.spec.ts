@@ -19,8 +19,8 @@ test("shows the fleet, its nodes and its past, and passes orders on", async ({ p
   await expect(main.getByRole("figure")).toHaveCount(6);
   await main.getByText("As a table").click();
   await expect(main.getByRole("columnheader", { name: "Tokens per second" })).toBeVisible();
-  await main.getByLabel("Nodes", { exact: true }).first().fill("2");
-  await main.getByLabel("Hours").fill("1.5");
+  await main.getByRole("spinbutton", { name: "Nodes" }).fill("2");
+  await main.getByLabel("Hours", { exact: true }).fill("1.5");
   const held = page.waitForRequest("**/fleet/hold");
   await main.getByRole("button", { name: "Hold" }).click();
   expect((await held).postDataJSON()).toEqual({ nodes: 2, seconds: 5400 });

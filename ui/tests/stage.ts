@@ -34,7 +34,7 @@ export interface Stage {
   readonly asAdmin: (path: string, method?: string) => Promise<Record<string, unknown>>;
 }
 
-const DEMO = process.env["PAGE_DEMO"] ?? "";
+const DEMO = process.env.PAGE_DEMO ?? "";
 
 async function stageOn(demo: Demo): Promise<Stage> {
   return Promise.resolve({
@@ -73,10 +73,8 @@ interface Watch {
   readonly expected: RegExp[];
 }
 
-export const test = base.extend<{ watch: Watch }, { house: StandIn | Demo | null; stage: Stage }>({
-  house: [null, { scope: "worker" }],
+export const test = base.extend<{ watch: Watch }, { stage: Stage }>({
   stage: [
-    // eslint-disable-next-line no-empty-pattern -- the tool reads the pattern to know what a fixture needs
     async ({}, use) => {
       if (DEMO !== "" && existsSync(DEMO))
         return use(await stageOn(JSON.parse(readFileSync(DEMO, "utf8")) as Demo));

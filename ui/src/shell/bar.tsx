@@ -21,7 +21,7 @@ export function Bar({
     <header className="bar">
       <a
         className="skip"
-        href="#source"
+        href="#room"
         onClick={event => {
           // The address belongs to the rooms.
           event.preventDefault();

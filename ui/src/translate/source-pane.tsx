@@ -45,8 +45,14 @@ export function SourcePane({ field, ...props }: Props) {
         <div className="row">
           <FileButton kinds={props.kinds} onFiles={props.onFiles} />
           {text !== "" && (
-            <button type="button" className="quiet" onClick={props.onClear}>
-              {words.source.clear}
+            <button
+              type="button"
+              className="quiet icon"
+              aria-label={words.source.clear}
+              title={words.source.clear}
+              onClick={props.onClear}
+            >
+              <Icon name="close" />
             </button>
           )}
         </div>

@@ -3,9 +3,13 @@
 const s = (count: number, one: string, many = `${one}s`) =>
   `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 
-/** "2 min 5 s" */
+/** "2 h 10 min", "2 min 5 s", "5 s" */
 const duration = (seconds: number) =>
-  seconds < 60 ? `${Math.ceil(seconds)} s` : `${Math.floor(seconds / 60)} min ${Math.ceil(seconds % 60)} s`;
+  seconds >= 3600
+    ? `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`
+    : seconds >= 60
+      ? `${Math.floor(seconds / 60)} min ${Math.floor(seconds % 60)} s`
+      : `${Math.ceil(seconds)} s`;
 
 export const en = {
   language: "English",
@@ -60,7 +64,7 @@ export const en = {
     from: "Translate from",
     to: "Translate to",
     auto: "Detect language",
-    detected: (name: string) => `Detected: ${name}`,
+    detected: (name: string) => `${name} (detected)`,
     recent: "Recent",
     all: "All languages",
     swap: "Swap languages",

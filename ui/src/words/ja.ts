@@ -4,7 +4,11 @@ import type { Words } from "./catalogue";
 const n = (count: number) => count.toLocaleString("ja");
 
 const duration = (seconds: number) =>
-  seconds < 60 ? `${Math.ceil(seconds)} 秒` : `${Math.floor(seconds / 60)} 分 ${Math.ceil(seconds % 60)} 秒`;
+  seconds >= 3600
+    ? `${Math.floor(seconds / 3600)} 時間 ${Math.floor((seconds % 3600) / 60)} 分`
+    : seconds >= 60
+      ? `${Math.floor(seconds / 60)} 分 ${Math.floor(seconds % 60)} 秒`
+      : `${Math.ceil(seconds)} 秒`;
 
 export const ja: Words = {
   language: "日本語",
@@ -59,7 +63,7 @@ export const ja: Words = {
     from: "翻訳元の言語",
     to: "翻訳先の言語",
     auto: "言語を自動検出",
-    detected: name => `検出: ${name}`,
+    detected: name => `${name} (検出)`,
     recent: "最近使った言語",
     all: "すべての言語",
     swap: "言語を入れ替える",

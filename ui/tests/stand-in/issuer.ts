@@ -38,20 +38,28 @@ export async function issuer(): Promise<Listening> {
     response.setHeader("access-control-allow-origin", request.headers.origin ?? "*");
     response.setHeader("access-control-allow-headers", "authorization, content-type");
     switch (`${request.method ?? ""} ${url.pathname}`) {
-      case "GET /.well-known/openid-configuration":
-        return sendJson(response, 200, {
+      case "GET /.well-known/openid-configuration": {
+        sendJson(response, 200, {
           issuer: self,
           authorization_endpoint: `${self}/authorize`,
           token_endpoint: `${self}/token`,
           end_session_endpoint: `${self}/logout`,
           jwks_uri: `${self}/jwks`,
         });
-      case "GET /authorize":
-        return form(response, url.searchParams);
-      case "POST /authorize":
-        return submit(response, new URLSearchParams(await bodyOf(request)), grants);
-      case "POST /token":
-        return exchange(response, new URLSearchParams(await bodyOf(request)), grants, self);
+        return;
+      }
+      case "GET /authorize": {
+        form(response, url.searchParams);
+        return;
+      }
+      case "POST /authorize": {
+        submit(response, new URLSearchParams(await bodyOf(request)), grants);
+        return;
+      }
+      case "POST /token": {
+        exchange(response, new URLSearchParams(await bodyOf(request)), grants, self);
+        return;
+      }
       case "GET /logout":
         response.writeHead(303, { location: url.searchParams.get("post_logout_redirect_uri") ?? "/" }).end();
         return;

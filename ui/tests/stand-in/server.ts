@@ -41,13 +41,8 @@ export async function standIn(): Promise<StandIn> {
   const world = newWorld();
   const signsIn = await issuer();
   const server = createServer((request, response) => {
-    const done =
-      request.url?.startsWith("/ui/") === true ||
-      request.url === "/" ||
-      TYPES[extname(request.url ?? "")] !== undefined ||
-      request.url?.endsWith("config.json") === true
-        ? page(request, response, signsIn.url)
-        : api(request, response, world);
+    const { pathname } = new URL(request.url ?? "/", "http://any");
+    const done = isOfPage(pathname) ? page(pathname, response, signsIn.url) : api(request, response, world);
     done.catch(() => response.destroy());
   });
   const front = await listening(server);
@@ -67,12 +62,22 @@ export async function standIn(): Promise<StandIn> {
 const policy = (signsIn: string) =>
   `default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self' ${signsIn}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'`;
 
-async function page(request: IncomingMessage, response: ServerResponse, signsIn: string): Promise<void> {
-  const path = new URL(request.url ?? "/", "http://any").pathname.replace(/^\/ui\//, "/");
-  if (path.endsWith("/config.json")) return sendJson(response, 200, config(signsIn));
+/** Of the page: everything under `/ui/`, and the same at the root as long as it looks like a file. */
+const isOfPage = (path: string) =>
+  path === "/" || path.startsWith("/ui/") || path === "/config.json" || TYPES[extname(path)] !== undefined;
+
+async function page(asked: string, response: ServerResponse, signsIn: string): Promise<void> {
+  const path = asked.replace(/^\/ui\//, "/");
+  if (path.endsWith("/config.json")) {
+    sendJson(response, 200, config(signsIn));
+    return;
+  }
   const name = normalize(path.endsWith("/") ? "/index.html" : path);
   const content = await readFile(join(DIST, name)).catch(() => null);
-  if (content === null) return sendJson(response, 404, { error: "there is no such file" });
+  if (content === null) {
+    sendJson(response, 404, { error: "there is no such file" });
+    return;
+  }
   response.writeHead(200, {
     "content-type": TYPES[extname(name)] ?? "application/octet-stream",
     "content-security-policy": policy(signsIn),
@@ -106,49 +111,71 @@ function caller(request: IncomingMessage): { sub: string; admin: boolean } | nul
 
 async function api(request: IncomingMessage, response: ServerResponse, world: World): Promise<void> {
   const who = caller(request);
-  if (who === null) return sendJson(response, 401, { error: "a valid token or API key is needed" });
+  if (who === null) {
+    sendJson(response, 401, { error: "a valid token or API key is needed" });
+    return;
+  }
   const path = request.url ?? "/";
   const route = `${request.method ?? ""} ${path}`;
   if (route.startsWith("POST /translate") && who.sub === "limited" && ++world.limited > 5) {
-    return sendJson(
-      response,
-      429,
-      { error: "too many requests; try again in 12 s" },
-      { "retry-after": "12" },
-    );
+    sendJson(response, 429, { error: "too many requests; try again in 12 s" }, { "retry-after": "12" });
+    return;
   }
   switch (route) {
     case "POST /translate/stream":
       return text(request, response, world);
     case "POST /translate_file":
       return file(request, response, world, `http://${request.headers.host ?? ""}`);
-    case "POST /detect":
-      return sendJson(response, 200, [guess((JSON.parse(await bodyOf(request)) as { q: string }).q)]);
+    case "POST /detect": {
+      sendJson(response, 200, [guess((JSON.parse(await bodyOf(request)) as { q: string }).q)]);
+      return;
+    }
     case "GET /languages": {
       const codes = Object.keys(NAMES);
-      return sendJson(
+      sendJson(
         response,
         200,
         codes.map(code => ({ code, name: NAMES[code], targets: codes.filter(other => other !== code) })),
       );
+      return;
     }
-    case "GET /frontend/settings":
-      return sendJson(response, 200, {
+    case "GET /frontend/settings": {
+      sendJson(response, 200, {
         charLimit: 5000,
         supportedFilesFormat: [".txt", ".md", ".srt", ".vtt", ".html", ".docx", ".po", ".json"],
       });
-    case "GET /fleet":
-      return sendJson(response, 200, fleet(world, who.admin));
-    case "GET /fleet/usage":
-      return sendJson(response, 200, usage(who.admin));
+      return;
+    }
+    case "GET /fleet": {
+      sendJson(response, 200, fleet(world, who.admin));
+      return;
+    }
+    case "GET /fleet/usage": {
+      sendJson(response, 200, usage(who.admin));
+      return;
+    }
   }
   const stored = world.files.get(path.replace("/download_file/", ""));
   if (stored !== undefined) {
     response.writeHead(200, { "content-type": "application/octet-stream" }).end(stored.text);
     return;
   }
-  if (!who.admin) return sendJson(response, 403, { error: "this needs the right to operate the fleet" });
+  if (!who.admin) {
+    sendJson(response, 403, { error: "this needs the right to operate the fleet" });
+    return;
+  }
   return operate(route, request, response, world);
+}
+
+/** What operators send. */
+interface Fields {
+  readonly model?: string;
+  readonly id?: string;
+  readonly owner?: string;
+  readonly roles?: string[];
+  readonly expires_seconds?: number;
+  readonly principal?: string;
+  readonly reason?: string;
 }
 
 async function operate(
@@ -158,64 +185,95 @@ async function operate(
   world: World,
 ): Promise<void> {
   const body = await bodyOf(request);
-  const fields = (body === "" ? {} : JSON.parse(body)) as Record<string, never>;
+  const fields = (body === "" ? {} : JSON.parse(body)) as Fields;
   if (!route.startsWith("GET")) world.orders.push(`${route} ${body}`.trim());
   switch (route) {
     case "POST /fleet/wake":
       world.phase = "awake";
-      return sendJson(response, 200, { state: "waking" });
+      {
+        sendJson(response, 200, { state: "waking" });
+        return;
+      }
     case "POST /fleet/sleep":
       world.phase = "asleep";
-      return sendJson(response, 200, { state: "falling_asleep" });
-    case "POST /fleet/hold":
-      return sendJson(response, 200, { state: "awake" });
-    case "GET /fleet/history":
-      return sendJson(response, 200, history());
-    case "GET /api/tags":
-      return sendJson(response, 200, { models: world.models });
+      {
+        sendJson(response, 200, { state: "falling_asleep" });
+        return;
+      }
+    case "POST /fleet/hold": {
+      sendJson(response, 200, { state: "awake" });
+      return;
+    }
+    case "GET /fleet/history": {
+      sendJson(response, 200, history());
+      return;
+    }
+    case "GET /api/tags": {
+      sendJson(response, 200, { models: world.models });
+      return;
+    }
     case "POST /api/pull":
-      return pull(response, world, fields["model"] ?? "");
+      return pull(response, world, fields.model ?? "");
     case "DELETE /api/delete":
       world.models.splice(
-        world.models.findIndex(({ name }) => name === fields["model"]),
+        world.models.findIndex(({ name }) => name === fields.model),
         1,
       );
-      return sendJson(response, 200, {});
-    case "GET /fleet/keys":
-      return sendJson(response, 200, { keys: world.keys });
+      {
+        sendJson(response, 200, {});
+        return;
+      }
+    case "GET /fleet/keys": {
+      sendJson(response, 200, { keys: world.keys });
+      return;
+    }
     case "POST /fleet/keys": {
       const now = Math.floor(Date.now() / 1000);
       const id = `new${world.keys.length}`;
       world.keys.push({
         id,
-        owner: fields["owner"] ?? "",
-        roles: fields["roles"] ?? [],
+        owner: fields.owner ?? "",
+        roles: fields.roles ?? [],
         created: now,
-        expires: now + Number(fields["expires_seconds"]),
+        expires: now + Number(fields.expires_seconds),
         disabled: false,
       });
-      return sendJson(response, 200, { id, key: "sk-standin-0123456789abcdef" });
+      sendJson(response, 200, { id, key: "sk-standin-0123456789abcdef" });
+      return;
     }
     case "DELETE /fleet/keys":
-      for (const key of world.keys) if (key.id === fields["id"]) key.disabled = true;
-      return sendJson(response, 200, {});
-    case "GET /fleet/denials":
-      return sendJson(response, 200, { denials: world.denials });
+      for (const key of world.keys) if (key.id === fields.id) key.disabled = true;
+      {
+        sendJson(response, 200, {});
+        return;
+      }
+    case "GET /fleet/denials": {
+      sendJson(response, 200, { denials: world.denials });
+      return;
+    }
     case "POST /fleet/denials":
       world.denials.push({
-        principal: fields["principal"] ?? "",
-        reason: fields["reason"] ?? "",
+        principal: fields.principal ?? "",
+        reason: fields.reason ?? "",
         since: Math.floor(Date.now() / 1000),
       });
-      return sendJson(response, 200, {});
+      {
+        sendJson(response, 200, {});
+        return;
+      }
     case "DELETE /fleet/denials":
       world.denials.splice(
-        world.denials.findIndex(({ principal }) => principal === fields["principal"]),
+        world.denials.findIndex(({ principal }) => principal === fields.principal),
         1,
       );
-      return sendJson(response, 200, {});
-    default:
-      return sendJson(response, 404, { error: "there is no such route here" });
+      {
+        sendJson(response, 200, {});
+        return;
+      }
+    default: {
+      sendJson(response, 404, { error: "there is no such route here" });
+      return;
+    }
   }
 }
 

@@ -102,8 +102,10 @@ export async function file(
   const body = await bodyOf(request);
   const name = /filename="([^"]*)"/.exec(body)?.[1] ?? "file.txt";
   const content = /filename="[^"]*"\r\n[^\r]*\r\n\r\n([\s\S]*?)\r\n--/.exec(body)?.[1] ?? "";
-  if (content.includes("unreadable"))
-    return sendJson(response, 415, { error: "this file is not what its name says" });
+  if (content.includes("unreadable")) {
+    sendJson(response, 415, { error: "this file is not what its name says" });
+    return;
+  }
   const stream = new Stream(response);
   await woken(stream, world);
   const list = parts(content);

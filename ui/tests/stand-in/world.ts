@@ -83,7 +83,7 @@ export function world(): World {
 export function history(): Record<string, unknown> {
   const points = Array.from({ length: 180 }, (_, index) => {
     const share = index / 179;
-    const rush = Math.max(0, Math.sin((share - 0.2) * 4.2)) * (0.75 + 0.25 * Math.sin(index * 1.7));
+    const rush = Math.max(0, Math.sin((share - 0.2) * 4.2)) * (0.75 + 0.25 * Math.sin(index * 0.22));
     const nodes = share < 0.18 ? 0 : Math.max(1, Math.round(rush * 3));
     const queued = share > 0.17 && share < 0.2 ? 4 : Math.round(Math.max(0, rush * 9 - 4));
     return {
