@@ -1,0 +1,111 @@
+/** The frame of every room: the bar with the doors, the fleet's state, the person; and the room one is in. */
+import { type ReactNode, Suspense, lazy, useEffect, useMemo, useSyncExternalStore } from "react";
+
+import type { Door } from "../api/door";
+import { fleet } from "../api/fleet";
+import type { Config } from "../config";
+import { useLoad } from "../parts/load";
+import type { Keeper, Person } from "../sign-in/session";
+import { dropDraft } from "../translate/draft";
+import { TranslateRoom } from "../translate/room";
+import { useSpeech } from "../words/speak";
+import { Bar } from "./bar";
+import { type RoomName, roomsOf, useRoom } from "./rooms";
+import { SignedOut } from "./signed-out";
+import { SurroundingsContext, useSurroundings } from "./surroundings";
+
+/** Milliseconds between two looks at the fleet: often while it changes, seldom else. */
+const LOOK = { moving: 4_000, still: 20_000 };
+
+const ROOMS: Readonly<Record<RoomName, React.ComponentType>> = {
+  translate: TranslateRoom,
+  fleet: lazy(() => import("../fleet/room")),
+  models: lazy(() => import("../models/room")),
+  keys: lazy(() => import("../keys/room")),
+  people: lazy(() => import("../people/room")),
+};
+
+interface Props {
+  readonly config: Config;
+  readonly keeper: Keeper;
+  /** The choice of language and appearance, for the menu. */
+  readonly choices: ReactNode;
+}
+
+export function Shell({ config, keeper, choices }: Props) {
+  const session = useSyncExternalStore(keeper.subscribe, keeper.current);
+  useEffect(() => {
+    document.title = config.name;
+  }, [config.name]);
+  if (session.state !== "in") {
+    const note = session.state === "out" ? session.note : null;
+    return (
+      <>
+        <Bar name={config.name}>{choices}</Bar>
+        <SignedOut busy={session.state === "busy"} note={note} onSignIn={() => void keeper.signIn()} />
+      </>
+    );
+  }
+  return <SignedIn config={config} keeper={keeper} choices={choices} person={session.person} />;
+}
+
+function SignedIn({ config, keeper, choices, person }: Props & { person: Person }) {
+  const door = useMemo<Door>(
+    () => ({ origin: config.api, token: keeper.token, expired: keeper.expire }),
+    [config, keeper],
+  );
+  const seen = useLoad("fleet", signal => fleet(door, signal), LOOK.still);
+  const moving = seen.value !== null && seen.value.phase !== "awake";
+  useOften(moving, seen.reload);
+  const surroundings = useMemo(
+    () => ({
+      config,
+      door,
+      person,
+      fleet: seen.value,
+      look: seen.reload,
+      signIn: () => void keeper.signIn(),
+    }),
+    [config, door, person, seen.value, seen.reload, keeper],
+  );
+  const signOut = () => {
+    dropDraft();
+    void keeper.signOut();
+  };
+  return (
+    <SurroundingsContext value={surroundings}>
+      <Bar name={config.name} onSignOut={signOut}>
+        {choices}
+      </Bar>
+      <Room />
+    </SurroundingsContext>
+  );
+}
+
+function Room() {
+  const { words } = useSpeech();
+  const { person } = useSurroundings();
+  const asked = useRoom();
+  const room = roomsOf(person).includes(asked) ? asked : "translate";
+  const Inside = ROOMS[room];
+  useEffect(() => {
+    document.getElementById("room")?.scrollTo(0, 0);
+  }, [room]);
+  return (
+    <main id="room" tabIndex={-1} aria-label={words.rooms[room]}>
+      <Suspense fallback={null}>
+        <Inside />
+      </Suspense>
+    </main>
+  );
+}
+
+function useOften(on: boolean, look: () => void): void {
+  useEffect(() => {
+    if (!on) return;
+    const timer = setInterval(() => {
+      if (document.visibilityState === "visible") look();
+    }, LOOK.moving);
+    return () => clearInterval(timer);
+  }, [on, look]);
+}

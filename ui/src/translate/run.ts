@@ -1,0 +1,116 @@
+/** Runs a job against the gateway: batches what comes, and begins anew by itself while the fleet starts. */
+import type { Door } from "../api/door";
+import { fleet } from "../api/fleet";
+import { Problem, isAbort, problemOf } from "../api/problem";
+import { type Ask, type Event, translate } from "../api/translation";
+import { type Job, type Step, after, idle, resultOf } from "./job";
+
+/** Milliseconds between two looks at the screen: tokens come faster than anybody reads. */
+const BATCH = 40;
+
+/** Seconds until the next try where the gateway names none. */
+const PAUSE = 10;
+
+/** Seconds that a job may wait for the fleet: the gateway's `hold_seconds` and half as much again. */
+const PATIENCE = 900;
+
+/** Translates; tells every step. Ends when the job does. */
+export async function run(
+  door: Door,
+  wish: Ask,
+  signal: AbortSignal,
+  tell: (step: Step) => void,
+): Promise<void> {
+  tell({ kind: "begin", wish });
+  const started = Date.now();
+  for (;;) {
+    try {
+      await once(door, wish, signal, tell);
+      return;
+    } catch (error) {
+      if (isAbort(error)) {
+        tell({ kind: "stop" });
+        return;
+      }
+      const problem = await looked(door, problemOf(error));
+      const seconds = problem.retryAfter ?? PAUSE;
+      if (problem.kind !== "waking" || Date.now() - started + seconds * 1000 > PATIENCE * 1000) {
+        tell({ kind: "fail", problem, now: Date.now() });
+        return;
+      }
+      tell({ kind: "hold", seconds, now: Date.now() });
+      if (!(await slept(seconds * 1000, signal))) {
+        tell({ kind: "stop" });
+        return;
+      }
+    }
+  }
+}
+
+/** Translates one segment again and tells how it grows. Throws what goes wrong. */
+export async function again(
+  door: Door,
+  wish: Ask,
+  index: number,
+  signal: AbortSignal,
+  tell: (step: Step) => void,
+): Promise<void> {
+  let inner: Job = after(idle, { kind: "begin", wish });
+  const report = (whole: boolean) =>
+    tell({
+      kind: "rewrite",
+      index,
+      text: resultOf(inner),
+      marks: inner.segments.flatMap(s => s.marks),
+      whole,
+    });
+  await once(door, wish, signal, step => {
+    inner = after(inner, step);
+    if (inner.segments.length > 0) report(false);
+  });
+  report(true);
+}
+
+async function once(door: Door, wish: Ask, signal: AbortSignal, tell: (step: Step) => void): Promise<void> {
+  const waiting: Event[] = [];
+  const flush = () => {
+    if (waiting.length > 0) tell({ kind: "events", events: waiting.splice(0), now: Date.now() });
+  };
+  const timer = setInterval(flush, BATCH);
+  try {
+    for await (const event of translate(door, wish, signal)) waiting.push(event);
+  } finally {
+    clearInterval(timer);
+    flush();
+  }
+}
+
+/** A 503 or 504 may mean that the fleet only just starts, or cannot: its state tells. */
+async function looked(door: Door, problem: Problem): Promise<Problem> {
+  if (problem.kind !== "overloaded" && problem.kind !== "tooLate") return problem;
+  const state = await fleet(door).catch(() => null);
+  switch (state?.phase) {
+    case "asleep":
+    case "waking":
+      return new Problem("waking", problem);
+    case "broken":
+      return new Problem("broken", problem);
+    default:
+      return problem;
+  }
+}
+
+/** Waits; false if somebody stopped it. */
+function slept(milliseconds: number, signal: AbortSignal): Promise<boolean> {
+  return new Promise(resolve => {
+    const over = (whole: boolean) => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", stopped);
+      resolve(whole);
+    };
+    const stopped = () => over(false);
+    const timer = setTimeout(() => over(true), milliseconds);
+    signal.addEventListener("abort", stopped);
+    if (signal.aborted) over(false);
+  });
+}

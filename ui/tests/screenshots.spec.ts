@@ -1,0 +1,97 @@
+/** Pictures of the main states, for the documents: `npm run screenshots`. Against the stand-in, whose sentences are known. */
+import { join } from "node:path";
+
+import type { Page } from "@playwright/test";
+
+import { MANUAL } from "./stand-in/phrases";
+import { expect, result, signIn, test, translate } from "./stage";
+
+const FOLDER = process.env.SCREENSHOTS ?? "";
+
+test.skip(({ stage }) => FOLDER === "" || stage.standIn === null, "drawn on request only");
+
+test.beforeEach(({ stage }) => {
+  if (stage.standIn !== null) Object.assign(stage.standIn.world, { phase: "awake", pace: 3, wakeSeconds: 3 });
+});
+
+const shot = async (page: Page, name: string) => {
+  await page.mouse.move(0, 0);
+  await page.screenshot({ path: join(FOLDER, `${name}.png`) });
+};
+
+async function translated(page: Page): Promise<void> {
+  await translate(page, MANUAL);
+  await expect(page.getByRole("status").first()).toContainText(/Translated|翻訳しました/);
+}
+
+test("light, side by side, glossary, history", async ({ page, stage }) => {
+  await signIn(page, stage);
+  await shot(page, "empty");
+  await translated(page);
+  await result(page).locator(".part").nth(1).click();
+  await shot(page, "light");
+  await page.getByRole("button", { name: "Side by side" }).click();
+  await shot(page, "side-by-side");
+  await page.getByRole("button", { name: "History" }).click();
+  await shot(page, "history");
+});
+
+test("dark", async ({ page, stage }) => {
+  await page.addInitScript(() => localStorage.setItem("page.look", "dark"));
+  await signIn(page, stage);
+  await translated(page);
+  await shot(page, "dark");
+});
+
+test("phone", async ({ page, stage }) => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  await signIn(page, stage);
+  await translated(page);
+  await shot(page, "phone");
+});
+
+test("Japanese", async ({ page, stage }) => {
+  await page.addInitScript(() => localStorage.setItem("page.tongue", "ja"));
+  await signIn(page, stage, stage.admin);
+  await translated(page);
+  await shot(page, "japanese");
+});
+
+test("sleeping", async ({ page, stage }) => {
+  if (stage.standIn !== null) Object.assign(stage.standIn.world, { phase: "asleep", wakeSeconds: 172 });
+  await signIn(page, stage);
+  await translate(page, MANUAL);
+  await expect(page.locator(".countdown")).toBeVisible();
+  await shot(page, "sleeping");
+});
+
+test("operators", async ({ page, stage }) => {
+  await page.setViewportSize({ width: 1280, height: 1180 });
+  await signIn(page, stage, stage.admin, "#/fleet");
+  await expect(page.getByRole("figure")).toHaveCount(6);
+  await shot(page, "fleet");
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await page.goto(`${stage.page}#/people`);
+  for (const [room, title] of [
+    ["models", "Models"],
+    ["keys", "Keys"],
+    ["people", "Usage"],
+  ] as const) {
+    await page.getByRole("navigation").getByRole("link", { name: title }).click();
+    await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+    await page.waitForLoadState("networkidle");
+    await shot(page, room);
+  }
+});
+
+test("signed out, and refused", async ({ page, stage }) => {
+  await page.goto(stage.page);
+  await shot(page, "signed-out");
+  await signIn(page, stage);
+  await page.route("**/translate/stream", route =>
+    route.fulfill({ status: 429, headers: { "retry-after": "42" }, json: { error: "x" } }),
+  );
+  await translate(page, MANUAL);
+  await expect(page.getByRole("alert")).toBeVisible();
+  await shot(page, "refused");
+});

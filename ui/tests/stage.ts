@@ -1,0 +1,137 @@
+/**
+ * Where the tests play: the stand-in, or with `PAGE_DEMO=path/to/demo.json` a running demo. Every test also watches that
+ * the page breaks no policy, asks no third party and logs no error.
+ */
+import { existsSync, readFileSync } from "node:fs";
+
+import { type Page, test as base, expect } from "@playwright/test";
+
+import { type StandIn, standIn } from "./stand-in/server";
+
+export { expect };
+
+interface Demo {
+  readonly url: string;
+  readonly issuer: string;
+  readonly ui_url: string;
+  readonly ui_user: string;
+  readonly ui_password: string;
+  readonly tokens: { readonly admin: string };
+}
+
+export interface Stage {
+  /** Address of the page. */
+  readonly page: string;
+  /** Every origin that the page may talk to. */
+  readonly origins: readonly string[];
+  readonly person: readonly [name: string, password: string];
+  readonly admin: readonly [name: string, password: string];
+  /** Somebody with five requests a minute; null where there is nobody. */
+  readonly limited: readonly [name: string, password: string] | null;
+  /** The stand-in, where it is one. */
+  readonly standIn: StandIn | null;
+  /** Asks the API as an administrator. */
+  readonly asAdmin: (path: string, method?: string) => Promise<Record<string, unknown>>;
+}
+
+const DEMO = process.env.PAGE_DEMO ?? "";
+
+async function stageOn(demo: Demo): Promise<Stage> {
+  return Promise.resolve({
+    page: demo.ui_url,
+    origins: [demo.ui_url, demo.url, demo.issuer].map(url => new URL(url).origin),
+    person: [demo.ui_user, demo.ui_password],
+    admin: ["admin", "admin"],
+    limited: null,
+    standIn: null,
+    asAdmin: asking(demo.url, demo.tokens.admin),
+  });
+}
+
+async function stageOnStandIn(): Promise<Stage> {
+  const started = await standIn();
+  return {
+    page: `${started.url}/ui/`,
+    origins: [started.url, started.issuer],
+    person: ["demo", "demo"],
+    admin: ["admin", "admin"],
+    limited: ["limited", "limited"],
+    standIn: started,
+    asAdmin: asking(started.url, started.adminToken),
+  };
+}
+
+function asking(url: string, token: string): Stage["asAdmin"] {
+  return async (path, method = "GET") => {
+    const answer = await fetch(url + path, { method, headers: { authorization: `Bearer ${token}` } });
+    return (await answer.json()) as Record<string, unknown>;
+  };
+}
+
+interface Watch {
+  /** Errors in the console that a test means to cause. */
+  readonly expected: RegExp[];
+}
+
+export const test = base.extend<{ watch: Watch }, { stage: Stage }>({
+  stage: [
+    async ({}, use) => {
+      if (DEMO !== "" && existsSync(DEMO))
+        return use(await stageOn(JSON.parse(readFileSync(DEMO, "utf8")) as Demo));
+      const stage = await stageOnStandIn();
+      await use(stage);
+      await stage.standIn?.close();
+    },
+    { scope: "worker" },
+  ],
+  watch: [
+    async ({ page, stage }, use) => {
+      // What a refused call leaves in the console is the browser's word, not the page's.
+      const watch: Watch = { expected: [/Failed to load resource/] };
+      const wrong: string[] = [];
+      page.on("console", message => {
+        const text = message.text();
+        if (message.type() === "error" && !watch.expected.some(one => one.test(text))) wrong.push(text);
+      });
+      page.on("pageerror", error => wrong.push(String(error)));
+      page.on("request", request => {
+        const { protocol, origin } = new URL(request.url());
+        if (protocol.startsWith("http") && !stage.origins.includes(origin))
+          wrong.push(`third party: ${request.url()}`);
+      });
+      await page.addInitScript(() => {
+        addEventListener("securitypolicyviolation", event => {
+          // As an error, which the watch above hears.
+          // eslint-disable-next-line no-console -- runs in the page, where the console is the way out
+          console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`);
+        });
+      });
+      await use(watch);
+      expect(wrong).toEqual([]);
+    },
+    { auto: true },
+  ],
+});
+
+/** Opens the page and signs in through the issuer's own form. */
+export async function signIn(page: Page, stage: Stage, person = stage.person, room = ""): Promise<void> {
+  await page.goto(stage.page + room);
+  await page
+    .getByRole("main")
+    .getByRole("button", { name: /Sign in|サインイン/ })
+    .click();
+  await page.getByLabel("Name").fill(person[0]);
+  await page.getByLabel("Password").fill(person[1]);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await expect(page.getByRole("navigation")).toBeVisible();
+}
+
+export const source = (page: Page) => page.locator("#source");
+export const result = (page: Page) => page.locator("#result");
+
+/** Types a text, chooses the target, translates; does not wait. */
+export async function translate(page: Page, text: string, target = "ja"): Promise<void> {
+  await page.locator(".language select").nth(1).selectOption(target);
+  await source(page).fill(text);
+  await source(page).press("Control+Enter");
+}
