@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use demo::{keep, load, machine, node, up};
+use demo::{cloud, keep, load, machine, node, up};
 use tokio::runtime::Runtime;
 
 /// Runs the whole product on this machine, without an AWS account: an issuer that signs people in, an Ollama (your
@@ -34,6 +34,9 @@ enum What {
     /// One machine of the fleet, as the scaler starts it.
     #[command(hide = true)]
     Machine(machine::Options),
+    /// A fake of Auto Scaling and load balancing, whose instances are machines on this one.
+    #[command(hide = true)]
+    Aws(cloud::Options),
     /// A simulated Ollama; ends when its standard input does.
     #[command(hide = true)]
     Ollama(OllamaOptions),
@@ -66,6 +69,7 @@ impl Command {
             What::Up(options) => blocking(up::up(options)),
             What::Load(options) => blocking(load::load(options)),
             What::Machine(options) => blocking(machine::machine(options)),
+            What::Aws(options) => blocking(cloud::cloud(options)),
             What::Ollama(options) => blocking(node::serve(options.listen)),
             What::Keep(options) => blocking(keep::keep(&options.program, Duration::from_secs(options.grace))),
         };

@@ -8,6 +8,7 @@
 //! - [`ollama`]: a simulated Ollama, held to recordings of a real one
 //! - [`issuer`]: a small OIDC issuer
 //! - [`aws`]: a fake Auto Scaling group behind a fake load balancer's rule
+//! - [`cloud`]: `demo aws`: that fake as a process, whose instances are machines here
 //! - `tasks`: tasks that end with their owner
 
 pub mod up;
@@ -18,4 +19,5 @@ pub mod keep;
 pub mod ollama;
 pub mod issuer;
 pub mod aws;
+pub mod cloud;
 mod tasks;
