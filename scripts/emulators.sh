@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # `start` or `stop` what stands in for AWS in the tests: MiniStack, moto for what MiniStack lacks of Auto Scaling and load
 # balancing, and Amazon's own DynamoDB Local where Java and Maven are present. All listen on free loopback ports;
-# .tools/emulators.env says where.
+# .tools/emulators.env says where. `install` only installs MiniStack and moto.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 state=.tools/emulators
@@ -12,6 +12,7 @@ free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1
 
 install_python() {
     cmp -s scripts/requirements-emulators.txt $state/python/installed && return
+    mkdir -p $state
     python3 -m venv $state/python
     $state/python/bin/pip install --quiet --require-hashes --requirement scripts/requirements-emulators.txt
     cp scripts/requirements-emulators.txt $state/python/installed
@@ -80,5 +81,6 @@ stop() {
 
 case ${1:-} in
 start | stop) "$1" ;;
-*) echo "usage: scripts/emulators.sh start | stop" >&2; exit 64 ;;
+install) install_python ;;
+*) echo "usage: scripts/emulators.sh start | stop | install" >&2; exit 64 ;;
 esac

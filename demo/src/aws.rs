@@ -156,6 +156,11 @@ impl FakeAws {
         world.balancer.reach(&world.group.targets(world.now))
     }
 
+    /// Whether the rule has ever sent clients to a group that had no target: the load balancer's own 503.
+    pub fn has_misled(&self) -> bool {
+        self.shared.world().misled
+    }
+
     /// The next call of this action fails so; calls of it queue up.
     pub fn fail(&self, action: &str, failure: Failure) {
         self.shared.world().script.push((action.to_owned(), failure));

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use demo::{evaluate, keep, load, machine, node, up};
+use demo::{cloud, evaluate, keep, load, machine, node, up};
 use tokio::runtime::Runtime;
 
 /// Runs the whole product on this machine, without an AWS account: an issuer that signs people in, an Ollama (your
@@ -36,6 +36,9 @@ enum What {
     /// One machine of the fleet, as the scaler starts it.
     #[command(hide = true)]
     Machine(machine::Options),
+    /// A fake of Auto Scaling and load balancing, whose instances are machines on this one.
+    #[command(hide = true)]
+    Aws(cloud::Options),
     /// A simulated Ollama; ends when its standard input does.
     #[command(hide = true)]
     Ollama(OllamaOptions),
@@ -69,6 +72,7 @@ impl Command {
             What::Load(options) => blocking(load::load(options)),
             What::TranslateEval(options) => blocking(evaluate::evaluate(options)),
             What::Machine(options) => blocking(machine::machine(options)),
+            What::Aws(options) => blocking(cloud::cloud(options)),
             What::Ollama(options) => blocking(node::serve(options.listen)),
             What::Keep(options) => blocking(keep::keep(&options.program, Duration::from_secs(options.grace))),
         };

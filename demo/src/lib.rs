@@ -9,6 +9,7 @@
 //! - [`ollama`]: a simulated Ollama, held to recordings of a real one
 //! - [`issuer`]: a small OIDC issuer
 //! - [`aws`]: a fake Auto Scaling group behind a fake load balancer's rule
+//! - [`cloud`]: `demo aws`: that fake as a process, whose instances are machines here
 //! - `tasks`: tasks that end with their owner
 
 pub mod up;
@@ -20,4 +21,5 @@ pub mod keep;
 pub mod ollama;
 pub mod issuer;
 pub mod aws;
+pub mod cloud;
 mod tasks;

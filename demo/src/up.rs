@@ -22,8 +22,9 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use self::child::Child;
+pub(crate) use self::config::free_address;
 use self::details::{Details, Reach};
-pub(crate) use self::fleet::{LIFELINE, NODE_CONFIG};
+pub(crate) use self::fleet::{LIFELINE, NODE_CONFIG, fits, hold, lifeline};
 use self::place::Place;
 use crate::issuer::{Issuer, User};
 use crate::keep::signalled;
@@ -95,7 +96,7 @@ async fn run(options: &Options, children: &mut Vec<Child>) -> anyhow::Result<()>
     if options.single {
         return single(&place, options, children).await;
     }
-    if !fleet::fits(&place.file("")) {
+    if !fits(&place.file("")) {
         bail!("the folder's path is too long for a socket in it; name a shorter one by --directory");
     }
     fleet::run(&place, options, children).await

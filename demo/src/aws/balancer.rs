@@ -1,12 +1,14 @@
 //! The load balancer: one rule that shares clients out between the nodes' target group and the front's.
 
-/// The rule's ARN.
+use super::setup::Setup;
+
+/// The rule's ARN, where the setup names no other.
 pub const RULE: &str = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener-rule/app/fake/1/2/3";
 
-/// The ARN of the nodes' target group.
+/// The ARN of the nodes' target group, where the setup names no other.
 pub const NODE_GROUP: &str = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/nodes/1";
 
-/// The ARN of the front's target group. Its one target is always healthy.
+/// The same of the front's target group. Its one target is always healthy.
 pub const FRONT_GROUP: &str = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/front/2";
 
 /// What the load balancer thinks of a target.
@@ -45,31 +47,32 @@ pub struct Reach {
 }
 
 pub(super) struct Balancer {
+    pub(super) rule: String,
+    pub(super) node_group: String,
+    pub(super) front_group: String,
     /// Each group of the rule's forward action with its weight.
     pub(super) groups: Vec<(String, u32)>,
     pub(super) sticky_seconds: Option<u32>,
 }
 
-impl Default for Balancer {
-    fn default() -> Self {
-        Self {
-            groups: vec![(NODE_GROUP.to_owned(), 0), (FRONT_GROUP.to_owned(), 1)],
-            sticky_seconds: Some(60),
-        }
-    }
-}
-
 impl Balancer {
+    /// The template's safe weights: everything to the front.
+    pub(super) fn new(setup: &Setup) -> Self {
+        let (node_group, front_group) = (setup.node_group.clone(), setup.front_group.clone());
+        let groups = vec![(node_group.clone(), 0), (front_group.clone(), 1)];
+        Self { rule: setup.rule.clone(), node_group, front_group, groups, sticky_seconds: Some(60) }
+    }
+
     fn weight(&self, arn: &str) -> u32 {
         self.groups.iter().find(|(group, _)| group == arn).map_or(0, |(_, weight)| *weight)
     }
 
     pub(super) fn weights(&self) -> (u32, u32) {
-        (self.weight(NODE_GROUP), self.weight(FRONT_GROUP))
+        (self.weight(&self.node_group), self.weight(&self.front_group))
     }
 
     pub(super) fn set_weights(&mut self, nodes: u32, front: u32) {
-        self.groups = vec![(NODE_GROUP.to_owned(), nodes), (FRONT_GROUP.to_owned(), front)];
+        self.groups = vec![(self.node_group.clone(), nodes), (self.front_group.clone(), front)];
     }
 
     /// Weights decide, health does not. Where no target of a group is healthy, all that are registered get requests.

@@ -1,6 +1,6 @@
 //! The actions of Elastic Load Balancing that the fake knows.
 
-use super::balancer::{FRONT_GROUP, Health, NODE_GROUP, RULE};
+use super::balancer::Health;
 use super::group::Refused;
 use super::wire::{Answered, Call, list, tag};
 use super::world::World;
@@ -17,8 +17,8 @@ pub(super) fn act(call: &Call, world: &mut World) -> Option<Answered> {
 
 fn target_health(call: &Call, world: &World) -> Answered {
     let targets = match call.need("TargetGroupArn")? {
-        NODE_GROUP => world.group.targets(world.now),
-        FRONT_GROUP => vec![("i-front".to_owned(), Health::Healthy)],
+        nodes if nodes == world.balancer.node_group => world.group.targets(world.now),
+        front if front == world.balancer.front_group => vec![("i-front".to_owned(), Health::Healthy)],
         _ => return Err(Refused("TargetGroupNotFound", "One or more target groups not found".to_owned())),
     };
     let told = targets.into_iter().map(|(id, health)| {
@@ -31,7 +31,7 @@ fn target_health(call: &Call, world: &World) -> Answered {
 
 fn rules(call: &Call, world: &World) -> Answered {
     match call.list("RuleArns").next() {
-        Some(RULE) => Ok(list("Rules", [rule(world)])),
+        Some(named) if named == world.balancer.rule => Ok(list("Rules", [rule(world)])),
         _ => Err(Refused("RuleNotFound", "One or more rules not found".to_owned())),
     }
 }
@@ -55,7 +55,7 @@ fn rule(world: &World) -> String {
             .concat();
     let condition = [tag("Field", "path-pattern"), list("Values", ["/*".to_owned()])].concat();
     [
-        tag("RuleArn", RULE),
+        tag("RuleArn", &balancer.rule),
         tag("Priority", 1),
         list("Conditions", [condition]),
         list("Actions", [action]),
@@ -66,7 +66,7 @@ fn rule(world: &World) -> String {
 
 /// The whole list of actions is replaced by what was sent: stickiness that was not sent is gone.
 fn modify(call: &Call, world: &mut World) -> Answered {
-    if call.need("RuleArn")? != RULE {
+    if call.need("RuleArn")? != world.balancer.rule {
         return Err(Refused("RuleNotFound", "One or more rules not found".to_owned()));
     }
     let forward = "Actions.member.1.ForwardConfig";
@@ -79,7 +79,8 @@ fn modify(call: &Call, world: &mut World) -> Answered {
     if call.need("Actions.member.1.Type")? != "forward" || groups.is_empty() {
         return Err(Refused("InvalidLoadBalancerAction", "The rule needs a forward action".to_owned()));
     }
-    if groups.iter().any(|(arn, _)| arn != NODE_GROUP && arn != FRONT_GROUP) {
+    let known = [&world.balancer.node_group, &world.balancer.front_group];
+    if groups.iter().any(|(arn, _)| !known.contains(&arn)) {
         return Err(Refused("TargetGroupNotFound", "One or more target groups not found".to_owned()));
     }
     let weights =

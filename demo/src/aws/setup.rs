@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::balancer::{FRONT_GROUP, NODE_GROUP, RULE};
+
 /// How to set it up. Times are spans of the fake's clock.
 #[derive(Debug, Clone)]
 pub struct Setup {
@@ -37,6 +39,12 @@ pub struct Setup {
     pub retries_in: Duration,
     /// What alarms do.
     pub policies: Vec<StepPolicy>,
+    /// The ARN of the rule that carries the weights.
+    pub rule: String,
+    /// The ARN of the nodes' target group.
+    pub node_group: String,
+    /// The ARN of the front's target group.
+    pub front_group: String,
     /// Seconds of the fake that pass in one of ours; 0: only [`super::FakeAws::advance`] moves its clock.
     pub speed: f64,
 }
@@ -61,6 +69,9 @@ impl Default for Setup {
             ends_in: Duration::from_secs(5),
             retries_in: Duration::from_secs(30),
             policies: Vec::new(),
+            rule: RULE.to_owned(),
+            node_group: NODE_GROUP.to_owned(),
+            front_group: FRONT_GROUP.to_owned(),
             speed: 0.0,
         }
     }

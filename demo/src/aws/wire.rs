@@ -121,6 +121,7 @@ fn parsed(body: &[u8]) -> Call {
 fn act(call: &Call, shared: &Shared) -> Answered {
     let mut world = shared.world();
     let answered = autoscaling::act(call, &mut world).or_else(|| elb::act(call, &mut world));
+    world.judge();
     answered.unwrap_or_else(|| {
         Err(Refused("InvalidAction", format!("The fake does not know the action {}.", call.action)))
     })

@@ -17,6 +17,8 @@ pub(super) struct World {
     pub(super) group: Group,
     pub(super) alarms: Alarms,
     pub(super) balancer: Balancer,
+    /// At some moment the rule sent clients to a group without targets.
+    pub(super) misled: bool,
     pub(super) script: Vec<(String, Failure)>,
     pub(super) calls: Vec<Call>,
 }
@@ -24,6 +26,7 @@ pub(super) struct World {
 impl World {
     pub(super) fn new(mut setup: Setup) -> Self {
         let alarms = Alarms::new(std::mem::take(&mut setup.policies));
+        let balancer = Balancer::new(&setup);
         let mut group = Group::new(setup);
         group.step(Duration::ZERO);
         Self {
@@ -31,7 +34,8 @@ impl World {
             began: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
             group,
             alarms,
-            balancer: Balancer::default(),
+            balancer,
+            misled: false,
             script: Vec::new(),
             calls: Vec::new(),
         }
@@ -44,7 +48,13 @@ impl World {
             self.group.desired =
                 self.group.desired.saturating_add(added).min(self.group.max.max(self.group.desired));
             self.group.step(self.now);
+            self.judge();
         }
+    }
+
+    /// Notes whether clients reach nobody now; asked after whatever moves instances or weights.
+    pub(super) fn judge(&mut self) {
+        self.misled |= self.balancer.reach(&self.group.targets(self.now)).nobody;
     }
 
     /// A moment of the fake as a time of day, in the form AWS writes it.

@@ -46,7 +46,7 @@ pub(super) fn write(
 
 /// The address of `port`, or of one that is free now. Whoever listens next gets it, which is us unless the machine
 /// is very busy.
-pub(super) fn free_address(port: u16) -> anyhow::Result<SocketAddr> {
+pub(crate) fn free_address(port: u16) -> anyhow::Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
         .with_context(|| format!("taking port {port} of 127.0.0.1"))?;
     listener.local_addr().context("finding a free port")

@@ -56,14 +56,14 @@ async fn models(place: &Place, options: &Options) -> anyhow::Result<upstream::Up
     found
 }
 
-fn lifeline(place: &Place) -> anyhow::Result<UnixListener> {
+pub(crate) fn lifeline(place: &Place) -> anyhow::Result<UnixListener> {
     let path = place.file(LIFELINE);
     // That of a demo which was killed is in the way.
     let _ = std::fs::remove_file(&path);
     UnixListener::bind(&path).with_context(|| format!("listening on {}", path.display()))
 }
 
-async fn hold(lifeline: UnixListener) -> anyhow::Result<()> {
+pub(crate) async fn hold(lifeline: UnixListener) -> anyhow::Result<()> {
     let mut machines = Vec::new();
     loop {
         machines.push(lifeline.accept().await.context("a machine's lifeline")?);
@@ -84,6 +84,6 @@ async fn tell_machines(place: &Place, details: &mut Details) -> anyhow::Result<(
 }
 
 /// Does a demo's fleet fit into this folder's path? Sockets have short names.
-pub(super) fn fits(folder: &Path) -> bool {
+pub(crate) fn fits(folder: &Path) -> bool {
     folder.join(LIFELINE).as_os_str().len() < 100
 }

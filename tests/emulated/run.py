@@ -1,0 +1,213 @@
+"""From the templates to an answer, without an account: the nested set is deployed on MiniStack, the real gateway and
+scaler run on what that made, and a fleet that sleeps answers, grows, and sleeps again. Prints TAP."""
+
+import json
+import pathlib
+import shutil
+import signal
+import sys
+import time
+
+import people
+from deploy import ROOT, Deployment, MiniStack, Refused
+from fleet import Fleet, call, config, told
+
+FOLDER = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "target/emulated"
+MODEL, PERSON = "gemma3n:e4b", "ada@example.com"
+BEGAN = time.monotonic()
+faults = []
+
+
+def promise(sentence, kept, detail=""):
+    """One line of the report. What a step needs of the one before it ends the run."""
+    print(f"{'ok' if kept else 'not ok'} - {sentence}", flush=True)
+    note(f"after {time.monotonic() - BEGAN:.0f} s")
+    if not kept:
+        faults.append(sentence)
+        for line in str(detail).splitlines()[:40]:
+            note(line)
+    return kept
+
+
+def note(line):
+    print(f"# {line}", flush=True)
+
+
+def within(seconds, look):
+    """What `look` says once it says anything, within so many seconds; else the last it said."""
+    until = time.monotonic() + seconds
+    while not (seen := look()) and time.monotonic() < until:
+        time.sleep(0.25)
+    return seen
+
+
+def refused(ministack, **changes):
+    """The words with which a deployment with these values is refused."""
+    try:
+        Deployment(ministack, "refused").create("small", lambda _: None, **changes)
+    except Refused as words:
+        return str(words)
+    return "nothing"
+
+
+def deploy(ministack):
+    deployment = Deployment(ministack, "emulated")
+    try:
+        deployment.create("small", lambda line: note(f"stripped: {line}"))
+    except Refused as why:
+        promise("the nested set deploys on MiniStack", False, why)
+        sys.exit(1)
+    promise("the nested set deploys on MiniStack", len(deployment.stacks) == 12, sorted(deployment.stacks))
+    words = refused(ministack, AllowedRanges="203.0.113.0/24,0.0.0.0/0")
+    promise("CloudFormation's rules refuse the whole world by their sentence", "the fleet is for the VPN and the company" in words, words)
+    return deployment
+
+
+def token(ministack, deployment):
+    """A person's access token, from the deployed pool by the deployed client."""
+    people.make(ministack, deployment.outputs["Issuer"].rsplit("/", 1)[1], PERSON)
+    return people.sign_in(ministack, deployment.outputs["Client"], "https://translate.example.com/", PERSON)
+
+
+def start(ministack, deployment, fleet):
+    jwks = f"{ministack.url}/{deployment.outputs['Issuer'].rsplit('/', 1)[1]}/.well-known/jwks.json"
+    node = told(FOLDER / "node", deployment.user_data("nodes"), jwks)
+    front = told(FOLDER / "front", deployment.user_data("fronts"), jwks)
+    scaler = config(FOLDER)
+    promise("machines are told of the table and the rule that the deployment made",
+            scaler["store"]["table"] == deployment.outputs["Table"] and ":listener-rule/app/emulated/" in scaler["entrance"]["rule"], scaler)
+    seed = deployment.seed(scaler["entrance"])
+    note(f"seed of the fake: {json.dumps(seed)}")
+    fleet.start_fake(seed, node)
+    fleet.start_front(front)
+    fleet.start_scaler()
+    fleet.pass_metrics_on(deployment.name)
+    if not promise("the front is ready", within(60, lambda: up(fleet)), log("front")):
+        sys.exit(1)
+
+
+def up(fleet):
+    try:
+        return call(fleet.front, "GET", "/readyz", patience=5)[0] == 200
+    except OSError:
+        return False
+
+
+def log(name):
+    return "\n".join((FOLDER / f"{name}.log").read_text().splitlines()[-12:])
+
+
+def ask(address, bearer, **more):
+    body = {"model": MODEL, "messages": [{"role": "user", "content": "Say hello."}], "options": {"num_predict": 24}}
+    return call(address, "POST", "/api/chat", bearer, body, **more)
+
+
+def doors(fleet, bearer):
+    """Before anything is awake: who is let in."""
+    promise("without a token the answer is 401", ask(fleet.front, None)[0] == 401)
+    head, payload, signature = bearer.split(".")
+    forged = f"{head}.{payload}.{signature[:-8]}AAAAAAAA"
+    promise("a token whose signature is another one's is 401", ask(fleet.front, forged)[0] == 401)
+    promise("from outside the allowed ranges the answer is 403", ask(fleet.front, bearer, client="198.51.100.9")[0] == 403)
+    promise("none of them woke the fleet", fleet.state()["calls"] == [], fleet.state()["calls"])
+
+
+def wake(fleet, bearer):
+    """A request of a person of the pool, while there is no node."""
+    asleep = fleet.state()
+    began = time.monotonic()
+    status, head, body = ask(fleet.front, bearer)
+    took = time.monotonic() - began
+    lines = [json.loads(line) for line in body.splitlines() if line.strip()] if status == 200 else []
+    words = "".join(line.get("message", {}).get("content", "") for line in lines)
+    answered = status == 200 and lines and lines[-1].get("done") is True and words.strip()
+    if not promise("from zero to an answer: a request with the pool's token is held, wakes the fleet, and is answered",
+                   asleep["instances"] == [] and answered, f"{status} {head} {body[-300:]}\n{log('scaler')}"):
+        raise SystemExit(1)
+    note(f"zero to answer in {took:.1f} s")
+    calls = fleet.state()["calls"]
+    promise("the scaler asked for one node, and the node itself completed its launch hook",
+            "SetDesiredCapacity 1" in calls and any(one.startswith("CompleteLifecycleAction i-") and one.endswith(" ready CONTINUE") for one in calls), calls)
+
+
+def remembered(fleet, deployment):
+    items = fleet.tables(deployment.outputs["Table"])
+    own = {sort for key, sort in items if key == f"FLEET#{deployment.name}"}
+    nodes = [sort for sort in own if sort.startswith("NODE#i-")]
+    promise("the deployed table holds the reports of front and node, the lease and the state",
+            {"NODE#front", "LEASE#scaler", "STATE"} <= own and nodes, sorted(items))
+    used = within(30, lambda: [key for key in fleet.tables(deployment.outputs["Table"]) if key[0].startswith("USER#") and key[1].startswith("USAGE#")])
+    promise("and what the person used", used, sorted(items))
+
+
+def grow(fleet, bearer):
+    """An operator wants two: the metric drives the group, and the weights go to the nodes once two are healthy."""
+    fleet.order("hold", "2", "--for", "5m")
+    on = within(150, lambda: fleet.state()["weights"][0] > 0)
+    state = fleet.state()
+    ready = [one for one in state["instances"] if one["target"] == "healthy"]
+    promise("NodesShort in CloudWatch and the deployed steps bring a second node, and the rule then leads to the nodes",
+            on and len(ready) >= 2, f"{json.dumps(state)}\n{log('scaler')}")
+    asked = [one for one in state["calls"] if one.startswith("SetDesiredCapacity")]
+    promise("the scaler itself asked for no more than the first", set(asked) == {"SetDesiredCapacity 1"}, asked)
+    if ready:
+        status, head, body = ask(ready[-1]["address"], bearer)
+        promise("a node that the rule leads to answers by itself", status == 200 and head.get("X-Served-By") == ready[-1]["id"], f"{status} {head} {body[-300:]}")
+
+
+def measured(ministack, deployment):
+    """What the deployed alarms and dashboard will find."""
+    client = ministack.client("cloudwatch")
+    dimension = [{"Name": "Fleet", "Value": deployment.name}]
+
+    def most(name, statistic="Maximum"):
+        points = client.get_metric_statistics(Namespace="OllamaFleet", MetricName=name, Dimensions=dimension, StartTime=time.time() - 600,
+                                              EndTime=time.time() + 60, Period=600, Statistics=[statistic])["Datapoints"]
+        return max((point[statistic] for point in points), default=None)
+
+    names = {one["MetricName"] for one in client.list_metrics(Namespace="OllamaFleet", Dimensions=dimension)["Metrics"]}
+    alarmed = {one["MetricName"] for one in client.describe_alarms()["MetricAlarms"] if one["Namespace"] == "OllamaFleet" and one["MetricName"] != "ImageAgeDays"}
+    promise("every metric of the fleet that a deployed alarm watches is published", alarmed and alarmed <= names, f"missing: {alarmed - names} of {alarmed}")
+    seen = {name: most(name) for name in ("NodesShort", "ReadyNodes", "QueueDepth", "ColdStartSeconds")} | {"RequestSeconds": most("RequestSeconds", "SampleCount")}
+    note(f"largest values: {seen}")
+    promise("and says what happened: a node was short, two were ready, a request waited and was timed",
+            all(seen.values()) and seen["ReadyNodes"] >= 2, seen)
+
+
+def sleep(fleet, deployment):
+    fleet.order("release")
+    gone = within(150, lambda: fleet.state()["instances"] == [] and fleet.state()["desired"] == 0)
+    state = fleet.state()
+    phase = within(30, lambda: fleet.tables(deployment.outputs["Table"])[(f"FLEET#{deployment.name}", "STATE")] if gone else None)
+    promise("back to zero when nobody asks", gone and phase, f"{json.dumps(state)}\n{log('scaler')}")
+    ended = {one.split()[1] for one in state["calls"] if one.startswith("TerminateInstance")}
+    drained = {one.split()[1] for one in state["calls"] if one.startswith("CompleteLifecycleAction") and one.endswith(" drain CONTINUE")}
+    promise("every node was ended by name, after it had drained and said so", len(ended) >= 2 and ended == drained, state["calls"])
+    promise("the weights lead to the front again, and never led to a group without targets", state["weights"][0] == 0 and not state["misled"], state)
+
+
+def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True)
+    ministack = MiniStack(FOLDER)
+    fleet = Fleet(ministack, FOLDER)
+    try:
+        deployment = deploy(ministack)
+        bearer = token(ministack, deployment)
+        promise("a person of the deployed pool signs in by code and PKCE", bearer.count(".") == 2)
+        start(ministack, deployment, fleet)
+        doors(fleet, bearer)
+        wake(fleet, bearer)
+        remembered(fleet, deployment)
+        grow(fleet, bearer)
+        measured(ministack, deployment)
+        sleep(fleet, deployment)
+    finally:
+        bad = fleet.end()
+        ministack.process.terminate()
+        promise("everything ends when it is told to", not bad, bad)
+    sys.exit(bool(faults))
+
+
+main()
