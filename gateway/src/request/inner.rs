@@ -56,7 +56,7 @@ impl Journey {
         })?;
         let passage = Passage { account, pass: None, reservation, serving: None };
         let relay = Relay::begun(begun, traits, passage, shared.pace.clone(), shared.rules);
-        Ok(relay.watched(&self.core.sweeper, None, &shared.denials))
+        Ok(relay.watched(&self.core.sweeper, None, shared))
     }
 
     pub(super) async fn find(&self, ask: &Ask) -> Result<(), Refusal> {
