@@ -34,7 +34,7 @@ Examples:
   scaler simulate --trace day.csv.gz --value 0.3 --drive both --csv day.csv --svg day.svg
   scaler simulate --trace day.csv.gz --warm-pool 2 --price whole
   scaler simulate --trace day.csv.gz --faults all
-  scaler simulate --aims FOLDER
+  scaler simulate --aims FOLDER --seeds 5
   scaler simulate --make-trace burst --seed 7 > burst.csv";
 
 /// See `TEACHING`.
@@ -85,6 +85,9 @@ pub struct Simulate {
     /// Shifts boot times, and makes another trace with --make-trace.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// With --aims: replay each row with so many seeds, from --seed on, and show the means.
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "aims")]
+    seeds: u64,
     /// Write the table as CSV.
     #[arg(long, value_name = "OUT")]
     csv: Option<PathBuf>,
@@ -160,7 +163,9 @@ impl Simulate {
         ensure!(self.belief > 0.0, "--belief must be above zero, it is {}", self.belief);
         if let Some(folder) = &self.aims {
             let ours = self.ours(self.drives()[0]);
-            return aims::print(folder, ours, |setting| self.arrange(setting), &mut io::stdout().lock());
+            ensure!(self.seeds > 0, "--seeds must be above zero");
+            let arrange = |setting: &mut Setting| self.arrange(setting);
+            return aims::print(folder, ours, self.seeds, arrange, &mut io::stdout().lock());
         }
         let (lines, picture) = self.replay()?;
         table::print(&lines, &mut io::stdout().lock())?;

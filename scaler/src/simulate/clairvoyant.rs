@@ -2,8 +2,7 @@
 //!
 //! Built by repair: a schedule that just carries the mean is replayed, a node is added where somebody waited too
 //! long, until nobody does. Gaps shorter than a boot are bridged, since giving a node up and back costs a boot. The
-//! result is a yardstick, not the least: it needs too many hours where little comes, and on azure23_code the cap of 24
-//! nodes leaves some requests waiting longer than W.
+//! result is a yardstick, not the least; and on azure23_code the cap of 24 nodes leaves some requests waiting longer than W.
 
 use crate::Seconds;
 use crate::decide::observation::{NodeId, Phase};
@@ -16,7 +15,10 @@ use super::world::World;
 const GRAIN: Seconds = 5.0;
 
 /// Repairs after which we give up on the last few requests.
-const REPAIRS: usize = 80;
+const REPAIRS: usize = 120;
+
+/// Requests that come so soon after a late one are not looked at before he is helped.
+const BEHIND: Seconds = 60.0;
 
 /// The reference with waits up to `limit`.
 pub fn clairvoyant(setting: &Setting, limit: Seconds, progress: &mut dyn FnMut(f64)) -> Replayed {
@@ -57,19 +59,22 @@ fn lengthen(need: &mut [u32], setting: &Setting, done: &Replayed, limit: Seconds
     let (mut changed, mut until) = (false, f64::NEG_INFINITY);
     for (request, wait) in setting.requests.iter().zip(&done.waits) {
         let wait = if wait.is_nan() { 300.0 } else { f64::from(*wait) };
+        if wait <= 0.0 {
+            until = f64::NEG_INFINITY;
+        }
         if wait <= limit || request.arrival < until {
             continue;
         }
         // Help must come before the wait is too long; what is added stays until the late request has begun.
         let from = ((request.arrival + 0.3 * limit) / GRAIN) as usize;
         let to = ((request.arrival + wait.min(30.0)) / GRAIN) as usize;
-        let add = if wait > 3.0 * limit { 2 } else { 1 };
         for n in need.iter_mut().take(to + 1).skip(from) {
-            let more = (*n + add).min(24);
+            let more = (*n + 1).min(24);
             changed |= more != *n;
             *n = more;
         }
-        until = request.arrival + wait.min(30.0);
+        // Whoever is late behind a late one may be so only because of him: once a queue, or a minute of it.
+        until = request.arrival + BEHIND;
     }
     changed
 }

@@ -1,7 +1,7 @@
 //! Slowly, the emptiest first, never one with work, to zero only after the idle time.
 
-use scaler::decide::observation::Node;
 use scaler::decide::observation::Phase::{Booting, Draining, Ready};
+use scaler::decide::observation::{Node, Requests};
 use scaler::decide::policy::Policy;
 
 use crate::support::Bench;
@@ -63,4 +63,35 @@ fn desired_is_never_written_to_take_a_node_away() {
     for _ in 0..300 {
         assert_eq!(bench.pass(5.0).desired, None);
     }
+}
+
+/// The surplus of the same burst goes after 700 s where what it saved does not count.
+#[test]
+fn nodes_that_saved_much_waiting_are_held_longer_and_not_for_ever() {
+    let mut bench = Bench::new(Policy::default()).with(&[(Ready, 4); 4]);
+    let _ = bench.pass(60.0);
+    bench.arrive(300);
+    let _ = bench.pass(10.0);
+    bench.seen.waiting = Requests::default();
+    bench.seen.nodes.iter_mut().for_each(|node| node.active = 0);
+    let burst = bench.seen.now;
+    let mut first = None;
+    while first.is_none() && bench.seen.now < burst + 2000.0 {
+        // Somebody asks now and then, so that the idle time is not what ends it.
+        bench.seen.totals.arrived.count += 1;
+        bench.seen.totals.arrived.prompt_tokens += 100;
+        first = (!bench.pass(100.0).cordon.is_empty()).then_some(bench.seen.now - burst);
+    }
+    assert!(first.is_some_and(|after| (800.0..2000.0).contains(&after)), "700 s without: {first:?}");
+}
+
+#[test]
+fn after_the_idle_time_nobody_is_held_for_what_he_once_saved() {
+    let mut bench = Bench::new(Policy::default()).with(&[(Ready, 4); 4]);
+    let _ = bench.pass(60.0);
+    bench.arrive(300);
+    let _ = bench.pass(10.0);
+    bench.seen.waiting = Requests::default();
+    bench.seen.nodes.iter_mut().for_each(|node| node.active = 0);
+    assert_eq!(bench.pass(615.0).cordon.len(), 4);
 }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use scaler::simulate::aims::AIMS;
+use scaler::simulate::aims::{AIMS, Aim};
 use scaler::simulate::contest::{Contestant, Ours, run};
 use scaler::simulate::setting::Setting;
 use scaler::simulate::statistics::Summary;
@@ -14,10 +14,19 @@ use super::table::align;
 /// Traces longer than this can show what is learned in the first hour.
 const HOUR: f64 = 3600.0;
 
-/// Prints it. `arrange` sets the machines as the command line asks.
+/// One row, replayed.
+struct Played {
+    yardstick: f64,
+    setting: Setting,
+    got: Summary,
+}
+
+/// Prints it. `arrange` sets the machines as the command line asks; each row is replayed with so many seeds, beginning
+/// with that of the command line, and shows their means.
 pub fn print(
     folder: &Path,
     ours: Ours,
+    seeds: u64,
     arrange: impl Fn(&mut Setting),
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
@@ -27,35 +36,55 @@ pub fn print(
     for aim in &AIMS {
         let mut setting = aim.setting(folder)?;
         arrange(&mut setting);
-        let got = play(Contestant::Les, &setting, ours);
-        let missed = aim.missed(&got);
-        reached += usize::from(missed.is_empty());
-        let verdict =
-            if missed.is_empty() { "met".to_owned() } else { format!("missed: {}", missed.join(", ")) };
-        rows.push(vec![
-            setting.name.clone(),
-            format!("{:.0}", aim.boot),
-            format!("{:.1}", got.hours),
-            format!("{:.1}", aim.hours),
-            format!("{:.2}", got.mean),
-            format!("{:.1}", aim.mean),
-            format!("{:.1}", got.p95),
-            format!("{:.1}", aim.p95),
-            format!("{:.1}", 100.0 * got.within_10),
-            format!("{:.1}", 100.0 * aim.within_10),
-            verdict,
-            got.lost.to_string(),
-        ]);
-        if aim.boot >= 240.0 {
-            cold_boots.push((setting, got));
+        let first = setting.seed;
+        let got: Vec<_> = (0..seeds)
+            .map(|i| play(Contestant::Les, &Setting { seed: first + i, ..setting.clone() }, ours))
+            .collect();
+        reached += got.iter().filter(|one| aim.missed(one).is_empty()).count();
+        rows.push(row(aim, &setting.name, &got));
+        if aim.boot >= 240.0
+            && let Some(got) = got.into_iter().next()
+        {
+            cold_boots.push(Played { yardstick: aim.yardstick, setting, got });
         }
     }
     align(&rows, 1, out)?;
-    writeln!(out, "{reached} of {} rows met", AIMS.len())?;
+    writeln!(out, "{reached} of {} rows met", AIMS.len() as u64 * seeds)?;
     together(&cold_boots, ours, out)?;
     frontier(&cold_boots, ours, out)?;
     unknown_throughput(&cold_boots, ours, out)?;
     Ok(())
+}
+
+/// The means of one row, and how often it was met.
+fn row(aim: &Aim, name: &str, got: &[Summary]) -> Vec<String> {
+    let mean = |of: fn(&Summary) -> f64| got.iter().map(of).sum::<f64>() / got.len() as f64;
+    let mut missed: Vec<_> = got.iter().flat_map(|one| aim.missed(one)).collect();
+    missed.sort_unstable();
+    missed.dedup();
+    let met = got.iter().filter(|one| aim.missed(one).is_empty()).count();
+    let mut verdict = if got.len() > 1 { format!("met by {met} of {}", got.len()) } else { "met".to_owned() };
+    if !missed.is_empty() {
+        verdict = format!(
+            "{}missed: {}",
+            if got.len() > 1 { verdict + ", " } else { String::new() },
+            missed.join(", ")
+        );
+    }
+    vec![
+        name.to_owned(),
+        format!("{:.0}", aim.boot),
+        format!("{:.1}", mean(|one| one.hours)),
+        format!("{:.1}", aim.hours),
+        format!("{:.2}", mean(|one| one.mean)),
+        format!("{:.1}", aim.mean),
+        format!("{:.1}", mean(|one| one.p95)),
+        format!("{:.1}", aim.p95),
+        format!("{:.2}", 100.0 * mean(|one| one.within_10)),
+        format!("{:.1}", 100.0 * aim.within_10),
+        verdict,
+        got.iter().map(|one| one.lost).sum::<usize>().to_string(),
+    ]
 }
 
 fn play(who: Contestant, setting: &Setting, ours: Ours) -> Summary {
@@ -63,38 +92,38 @@ fn play(who: Contestant, setting: &Setting, ours: Ours) -> Summary {
     run(who, setting, ours, &mut |share| progress.show(share)).1
 }
 
-/// Hours relative to the clairvoyant (geometric mean) and mean wait over the traces, for two values of waiting.
-fn together(played: &[(Setting, Summary)], ours: Ours, out: &mut impl Write) -> io::Result<()> {
-    let known: Vec<_> = played.iter().map(|(on, _)| play(Contestant::Clairvoyant, on, ours).hours).collect();
+/// Hours relative to a clairvoyant (geometric mean of the traces that begin with a fleet or with nobody) and mean wait of
+/// all rows, for two values of waiting. Beside the yardstick of the aim stands our own clairvoyant, which needs fewer hours.
+fn together(played: &[Played], ours: Ours, out: &mut impl Write) -> io::Result<()> {
+    let known: Vec<_> =
+        played.iter().map(|one| play(Contestant::Clairvoyant, &one.setting, ours).hours).collect();
     let economy = Ours { value_of_waiting: 0.3, ..ours };
-    let cheap: Vec<_> = played.iter().map(|(on, _)| play(Contestant::Les, on, economy)).collect();
-    let mine: Vec<_> = played.iter().map(|(_, got)| got.clone()).collect();
+    let cheap: Vec<_> = played.iter().map(|one| play(Contestant::Les, &one.setting, economy)).collect();
+    let mine: Vec<_> = played.iter().map(|one| one.got.clone()).collect();
     for (name, got, most) in [("interactive", &mine, (1.05, 4.5)), ("economy", &cheap, (0.90, 6.5))] {
-        let warm = |i: &usize| !played[*i].0.name.ends_with("_cold");
-        let hours = |rows: &[usize]| {
-            let sum: f64 = rows.iter().map(|i| (got[*i].hours / known[*i]).ln()).sum();
-            (sum / rows.len() as f64).exp()
+        let hours = |best: &dyn Fn(usize) -> f64| {
+            let rows = (0..got.len()).filter(|i| !played[*i].setting.name.ends_with("_cold"));
+            let logs: Vec<_> = rows.map(|i| (got[i].hours / best(i)).ln()).collect();
+            (logs.iter().sum::<f64>() / logs.len() as f64).exp()
         };
-        let all: Vec<_> = (0..got.len()).collect();
-        let warm: Vec<_> = all.iter().copied().filter(warm).collect();
         let wait = got.iter().map(|one| one.mean).sum::<f64>() / got.len() as f64;
         writeln!(
             out,
-            "{name}: {:.3} x the clairvoyant's hours at {wait:.2} s mean wait (aim {:.2} at {:.1} s); {:.3} without the \
-             cold start",
-            hours(&all),
+            "{name}: {:.3} x the yardstick's hours at {wait:.2} s mean wait (aim {:.2} at {:.1} s); {:.3} x our own \
+             clairvoyant's",
+            hours(&|i| played[i].yardstick),
             most.0,
             most.1,
-            hours(&warm),
+            hours(&|i| known[i]),
         )?;
     }
     Ok(())
 }
 
 /// Baselines with fewer hours and a lower mean wait than ours: there should be none.
-fn frontier(played: &[(Setting, Summary)], ours: Ours, out: &mut impl Write) -> io::Result<()> {
+fn frontier(played: &[Played], ours: Ours, out: &mut impl Write) -> io::Result<()> {
     let mut better = Vec::new();
-    for (setting, mine) in played {
+    for Played { setting, got: mine, .. } in played {
         for who in Contestant::ALL.into_iter().skip(2) {
             let other = play(who, setting, ours);
             if other.hours < mine.hours && other.mean < mine.mean {
@@ -107,8 +136,8 @@ fn frontier(played: &[(Setting, Summary)], ours: Ours, out: &mut impl Write) -> 
 }
 
 /// What a wrong first belief in the throughput costs once it has had an hour to learn.
-fn unknown_throughput(played: &[(Setting, Summary)], ours: Ours, out: &mut impl Write) -> io::Result<()> {
-    for (setting, exact) in played.iter().filter(|(setting, _)| setting.span() > 2.0 * HOUR) {
+fn unknown_throughput(played: &[Played], ours: Ours, out: &mut impl Write) -> io::Result<()> {
+    for Played { setting, got: exact, .. } in played.iter().filter(|one| one.setting.span() > 2.0 * HOUR) {
         let exact_later = exact.after_first_hour;
         for belief in [0.75, 1.33] {
             let got = play(Contestant::Les, setting, Ours { belief, ..ours }).after_first_hour;
