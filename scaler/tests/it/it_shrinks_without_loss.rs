@@ -65,7 +65,7 @@ fn desired_is_never_written_to_take_a_node_away() {
     }
 }
 
-/// Without what it saved, a node is held for a boot and 200 s at most, however wrong forecasts are.
+/// The surplus of the same burst goes after 700 s where what it saved does not count.
 #[test]
 fn nodes_that_saved_much_waiting_are_held_longer_and_not_for_ever() {
     let mut bench = Bench::new(Policy::default()).with(&[(Ready, 4); 4]);
@@ -82,7 +82,7 @@ fn nodes_that_saved_much_waiting_are_held_longer_and_not_for_ever() {
         bench.seen.totals.arrived.prompt_tokens += 100;
         first = (!bench.pass(100.0).cordon.is_empty()).then_some(bench.seen.now - burst);
     }
-    assert!(first.is_some_and(|after| after > 500.0), "{first:?}");
+    assert!(first.is_some_and(|after| (800.0..2000.0).contains(&after)), "700 s without: {first:?}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use fleet::store::Phase;
 use crate::world::{Running, World, policy};
 
 /// Lives in each of three threads, each with a seed of its own.
-const LIVES: u64 = 20;
+const LIVES: u64 = 12;
 
 struct Chaos {
     world: World,

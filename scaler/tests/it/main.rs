@@ -17,9 +17,9 @@ mod it_tells_what_it_sees;
 mod it_keeps_the_entrance_open;
 mod it_replaces_the_sick;
 mod it_survives_every_fault;
-mod program;
 mod it_replays_fairly;
 mod it_prints_what_it_replayed;
+mod program;
 mod traces;
 #[cfg(feature = "aws")]
 mod aws;
