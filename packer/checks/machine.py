@@ -61,7 +61,7 @@ PROGRAMS = {
     "curl": CURL, "aws": AWS, "ollama": OLLAMA, "systemctl": SYSTEMCTL, "install": INSTALL,
     "lsblk": 'cat "$M/lsblk"', "blkid": 'cat "$M/label" 2>/dev/null', "mkfs.xfs": 'echo models >"$M/label"',
     "gateway": '[ ! -e "$M/bad-config" ] || { echo "listen.address: got x"; exit 64; }', "nvidia-smi": '[ ! -e "$M/no-gpu" ]',
-    "runuser": 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"', "find": 'if [ "$1" = manifests ]; then exec /usr/bin/find "$@"; fi; exec /usr/bin/find "$M/root-volume" -type f -print0',
+    "setpriv": 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"', "find": 'if [ "$1" = manifests ]; then exec /usr/bin/find "$@"; fi; exec /usr/bin/find "$M/root-volume" -type f -print0',
     # Time passes as fast as it is asked for; the watcher, which never ends by itself, after 20 looks.
     "sleep": 'n=$(($(cat "$M/slept" 2>/dev/null || echo 0) + 1)); echo $n >"$M/slept"; [ $n -lt 2000 ]',
     "chown": "", "chgrp": "", "udevadm": "", "journalctl": "echo its last lines",

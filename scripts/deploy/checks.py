@@ -11,15 +11,18 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-STUB = """#!/usr/bin/env python3
-import json, os, re, sys
-here, name = os.environ["STUBS"], os.path.basename(sys.argv[0])
-call = " ".join([name, *sys.argv[1:]])
-with open(f"{here}/calls", "a") as calls: calls.write(call.replace("\\n", " ") + "\\n")
-for pattern, answer, status in json.load(open(f"{here}/answers.json")):
-    if re.search(pattern, call):
-        print(answer) if status == 0 else print(answer, file=sys.stderr)
-        sys.exit(status)
+STUB = r"""#!/bin/bash
+call="${0##*/} $*"
+printf '%s\n' "${call//$'\n'/ }" >>"$STUBS/calls"
+for n in "$STUBS"/answers/*; do
+    [ -e "$n" ] || break
+    { IFS= read -r pattern; IFS= read -r status; answer=$(cat); } <"$n"
+    [[ $call =~ $pattern ]] || continue
+    [ "$status" = once ] && { rm "$n"; status=0; }
+    if [ "$status" = 0 ]; then printf '%s\n' "$answer"; else printf '%s\n' "$answer" >&2; fi
+    exit "$status"
+done
+exit 0
 """
 OUTPUTS = {"Gateway": "https://api.llm.company.com", "Address": "lb.example.net", "Issuer": "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_abc",
            "Client": "4fe", "SignInUrl": "https://sign-in.example.net", "Files": "page-bucket", "Page": "E123"}
@@ -52,7 +55,10 @@ class Desk:
         (self.root / "deployments/main.json").write_text(json.dumps(pairs))
 
     def run(self, script, answers, **variables):
-        (self.stubs / "answers.json").write_text(json.dumps(answers))
+        shutil.rmtree(self.stubs / "answers", ignore_errors=True)
+        (self.stubs / "answers").mkdir()
+        for n, (pattern, answer, status) in enumerate(answers):
+            (self.stubs / f"answers/{n:03}").write_text(f"{pattern}\n{status}\n{answer}")
         (self.stubs / "calls").write_text("")
         known = {"PATH": f"{self.stubs}:{os.environ['PATH']}", "STUBS": str(self.stubs), "ENV": "main", "AWS_REGION": "eu-west-1", "HOME": str(self.root)}
         done = subprocess.run([self.root / "scripts/deploy" / script], env=known | variables, capture_output=True, text=True,
@@ -259,10 +265,7 @@ def a_refresh_drains_and_replaces(desk):
 def the_end_of_a_fleet_is_in_order_and_meant(desk):
     yield from desk.run("destroy.sh", OUT).refused("NAME=main")
     yield from desk.never("delete|terminate|update-")
-    # The nodes' group names one machine the first time it is asked, then none: the stub counts by a file.
-    (desk.stubs / "aws").write_text(STUB.replace('for pattern', 'if "main-nodes" in call and "Instances[].InstanceId" in call and not os.path.exists(f"{here}/asked"):\n'
-                                                 '    open(f"{here}/asked", "w"); print("i-1"); sys.exit(0)\nfor pattern'))
-    lives = [(r"length\(Instances\)", "1", 0), (r"describe-load-balancers", "arn:aws:lb", 0)]
+    lives = [(r"names main-nodes .*Instances\[\].InstanceId", "i-1", "once"), (r"length\(Instances\)", "1", 0), (r"describe-load-balancers", "arn:aws:lb", 0)]
     yield from desk.run("destroy.sh", [*lives, *OUT], NAME="main").did(
         r"update-auto-scaling-group --auto-scaling-group-name main-fronts --min-size 0", r"delete-warm-pool .*main-nodes",
         r"terminate-instance-in-auto-scaling-group --instance-id i-1 --should-decrement", r"modify-load-balancer-attributes .*deletion_protection.enabled,Value=false", r"delete-stack --stack-name main-page --region us-east-1",
