@@ -141,10 +141,40 @@ def a_pin_changes_the_base_and_nothing_else(desk):
         yield "it changed something else, or nothing"
 
 
-@promise
-def images_are_not_built_without_a_pinned_base(desk):
+def committed(desk):
     for words in (["init", "-q"], ["add", "-A"], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "a"]):
         subprocess.run(["git", *words], cwd=desk.root, check=True)
+
+
+@promise
+def images_are_built_noted_and_the_first_ones_promoted(desk):
+    versions = desk.root / "packer/versions.pkrvars.hcl"
+    versions.write_text(versions.read_text().replace('base = ""', 'base = "2023.9.20261117.1"'))
+    committed(desk)
+    (desk.root / ".tools/zig").mkdir(parents=True)
+    shutil.copy(desk.root / "scripts/requirements-programs.txt", desk.root / ".tools/zig/installed")
+    for machine in ("x86_64", "aarch64"):
+        for program in ("gateway", "scaler"):
+            built = desk.root / f"target/{machine}-unknown-linux-gnu/release/{program}"
+            built.parent.mkdir(parents=True, exist_ok=True)
+            built.touch()
+    builds = {"builds": [{"name": name, "artifact_id": f"eu-west-1:ami-{name}"} for name in ("amazon-ebs.node", "front")]}
+    (desk.stubs / "packer").write_text(STUB.replace("for n in", f"[ \"$1\" != build ] || echo '{json.dumps(builds)}' >target/images.json\nfor n in", 1))
+    answers = [(r"get-parameter .*(node|front)/candidate", "ami-new", 0), (r"get-parameter .*", "", 254), (r"describe-images", "available", 0)]
+    yield from desk.run("images.sh", answers, BUILDER_PROFILE="builder").did(
+        r"zigbuild --locked --release --target x86_64-unknown-linux-gnu.2.34", "aarch64-unknown-linux-gnu.2.34", "packer init packer/plugins.pkr.hcl",
+        r"packer build .*builder_profile=builder", "put-parameter .*node/candidate --value ami-amazon-ebs.node", "put-parameter .*front/candidate --value ami-front",
+        "put-parameter .*images/inputs", "put-parameter .*images/node --value ami-new")
+    inputs = next(re.search(r"inputs --value (\w+)", call)[1] for call in desk.calls if "inputs --value" in call)
+    yield from desk.run("images.sh", [(r"images/inputs", inputs, 0)], BUILDER_PROFILE="builder").did("images/inputs")
+    yield from desk.never("packer build")
+    (desk.root / "packer/images.pkr.hcl").write_text("# changed\n")
+    yield from desk.run("images.sh", [(r"images/inputs", "others", 0)], BUILDER_PROFILE="builder").refused("not committed")
+
+
+@promise
+def images_are_not_built_without_a_pinned_base(desk):
+    committed(desk)
     yield from desk.run("images.sh", [(r"get-parameter", "", 254)]).refused("scripts/deploy/pin.sh")
     yield from desk.never("packer build")
 
