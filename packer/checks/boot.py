@@ -257,7 +257,8 @@ def a_front_runs_gateway_and_scaler(machine):
 SINGLE = NODE.replace("ADDRESS_ALLOCATION=", "ADDRESS_ALLOCATION=eipalloc-1").replace("CERTIFICATE_SECRET=", "CERTIFICATE_SECRET=arn:secret")
 
 
-@promise(told=SINGLE, **{"scaler.toml": "", "gateway.toml": GATEWAY + '[listen]\naddress = "0.0.0.0:443"\n'})
+@promise(told=SINGLE, **{"scaler.toml": "", "gateway.toml": GATEWAY + '[listen]\naddress = "0.0.0.0:443"\n'
+         '[tls]\ncertificate = "/etc/ollama-fleet/tls/certificate.pem"\nprivate_key = "/etc/ollama-fleet/tls/private_key.pem"\n'})
 def a_single_node_takes_its_address_and_certificate(machine):
     model(machine.root / "bucket")
     machine.write("secret", json.dumps({"certificate": "CERT\n", "private_key": "KEY"}))
