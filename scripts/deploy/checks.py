@@ -205,6 +205,8 @@ def a_new_fleet_is_made_after_its_changes_were_shown(desk):
     yield from desk.run("deploy.sh", [*ACCOUNT, *none, *OUT], YES="1").did(
         r"cloudformation package .*ollama-fleet.yaml", r"create-change-set .*--change-set-type CREATE .*--parameters file://deployments/main.json",
         "describe-change-set .*table", "execute-change-set", "wait stack-create-complete")
+    if "asleep it costs about $65.47 a month" not in desk.told:
+        yield "it does not say what it will cost"
     if "https://api.llm.company.com" not in desk.told:
         yield "it does not say which name to point where"
 
