@@ -135,7 +135,7 @@ def main(words):
         chosen = {name: preset(name) | changes for name in names}
     except FileNotFoundError as missing:
         sys.exit(f"scripts/costs.py: no preset there: {missing.filename}")
-    unknown = changes.keys() - next(iter(chosen.values())).keys()
+    unknown = changes.keys() - preset(names[0]).keys()
     if unknown:
         sys.exit(f"scripts/costs.py: no such parameter: {', '.join(sorted(unknown))}")
     text = "\n".join(told(chosen))

@@ -305,6 +305,22 @@ def the_end_of_a_fleet_is_in_order_and_meant(desk):
     yield from desk.never("delete-table|delete-bucket|delete-user-pool|s3 rb|deletion-protection")
 
 
+@promise
+def the_calculator_follows_changes_and_refuses_what_it_does_not_know(desk):
+    def asked(*words):
+        done = subprocess.run([desk.root / "scripts/costs.py", *words], capture_output=True, text=True)
+        return done.returncode, done.stdout + done.stderr
+    for words, wanted in ((["small"], "**65.47**"), (["small", "Reach=internal"], "**58.17**"), (["prod", "Egress=endpoints"], "7 interface endpoints"),
+                          (["small", "InstanceType=g6.xlarge"], "| 65.47 | 73.52 |"), (["dev"], "Spot, about")):
+        status, told = asked(*words)
+        if status or wanted not in told:
+            yield f"{words}: no {wanted}"
+    for words, wanted in ((["small", "Foo=1"], "no such parameter: Foo"), (["huge"], "no preset there")):
+        status, told = asked(*words)
+        if not status or wanted not in told:
+            yield f"{words}: {told[-200:]}"
+
+
 def main():
     good = True
     for check in PROMISES:
