@@ -54,7 +54,7 @@ check "lints" cargo clippy --locked --workspace --all-targets --features gateway
 check "documents of the code" cargo doc --locked --workspace --no-deps --features gateway/aws,scaler/aws
 suite "tests" cargo test --locked --workspace --features gateway/aws,scaler/aws --no-fail-fast -- --nocapture
 suite "official clients" scripts/clients.sh
-suite "templates" scripts/templates.sh
+suite "templates" env PROGRAMS=target/debug scripts/templates.sh
 suite "images" scripts/images.sh
 suite "deployment" python3 -B scripts/deploy/checks.py
 suite "page" scripts/ui.sh

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What a fleet costs a month, line by line, from the presets and templates as they are: `scripts/costs.py` for all
-presets, `scripts/costs.py prod Reach=internal Fronts=1` for one with changes. Writes the table of docs/operate/costs.md
+presets, `scripts/costs.py prod Reach=internal Fronts=1` for one with changes, or a file of parameters. Writes the table of docs/operate/costs.md
 with --page, and says with --check whether that page still agrees. Asks nobody; prices are at the top.
 """
 
@@ -80,7 +80,8 @@ def floor(preset):
 
 
 def preset(name):
-    pairs = json.loads((ROOT / f"cloudformation/parameters/{name}.json").read_text())
+    path = pathlib.Path(name) if name.endswith(".json") else ROOT / f"cloudformation/parameters/{name}.json"
+    pairs = json.loads(path.read_text())
     return {pair["ParameterKey"]: pair["ParameterValue"] for pair in pairs}
 
 
@@ -128,13 +129,13 @@ def told(chosen):
 
 
 def main(words):
-    names = [word for word in words if "=" not in word and not word.startswith("-")] or ["single", "dev", "small", "prod"]
+    names = [word for word in words if "=" not in word and not word.startswith("--")] or ["single", "dev", "small", "prod"]
     changes = dict(word.split("=", 1) for word in words if "=" in word)
     try:
         chosen = {name: preset(name) | changes for name in names}
     except FileNotFoundError as missing:
         sys.exit(f"scripts/costs.py: no preset there: {missing.filename}")
-    unknown = changes.keys() - next(iter(chosen.values())).keys()
+    unknown = changes.keys() - preset(names[0]).keys()
     if unknown:
         sys.exit(f"scripts/costs.py: no such parameter: {', '.join(sorted(unknown))}")
     text = "\n".join(told(chosen))

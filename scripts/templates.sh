@@ -61,5 +61,11 @@ for rules in cloudformation/guard/*.guard; do
 done
 check "checkov" "$tools/checkov/bin/checkov" -d cloudformation --config-file cloudformation/checks/checkov.yaml
 check "docs/operate/costs.md is what scripts/costs.py says" scripts/costs.py --check
+# The machines' files are also shown to gateway and scaler, where those are built anyway.
+if [ -n "${PROGRAMS:-}" ]; then
+    check "gateway and scaler for AWS are built" cargo build --locked --quiet --workspace --bins --features gateway/aws,scaler/aws
+else
+    echo "note: gateway and scaler were not asked about the machines' files; PROGRAMS=target/debug does"
+fi
 for program in shape inputs told page mutations; do checks $program; done
 exit $status

@@ -1,6 +1,7 @@
 """What machines are told: the user data of nodes, fronts and a single node is run, and the files it writes are read."""
 
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -100,21 +101,44 @@ OUTSIDE = {("gateway.toml", "issuers.0.kind"): "oidc", ("gateway.toml", "issuers
            ("gateway.toml", "issuers.0.groups_claim"): "https://translate.example.com/groups"}
 
 
+def taken(machine, written):
+    """What the real gateway and scaler say to the files, where PROGRAMS names a folder with them."""
+    if not os.environ.get("PROGRAMS"):
+        return True
+    good = True
+    with tempfile.TemporaryDirectory() as folder:
+        told = dict(line.split("=", 1) for line in written["node.env"].splitlines())
+        told |= {"GATEWAY__FLEET__ADDRESS": "10.0.0.7:8443"}   # the image's boot adds it
+        for name in ("certificate.pem", "private_key.pem"):
+            pathlib.Path(folder, name).touch()
+        for program in ("gateway", "scaler"):
+            if f"{program}.toml" not in written:
+                continue
+            file = pathlib.Path(folder, f"{program}.toml")
+            file.write_text(written[file.name].replace("/etc/ollama-fleet/tls", folder))
+            done = subprocess.run([f"{os.environ['PROGRAMS']}/{program}", "check-config", "--config", file], env=told, capture_output=True, text=True)
+            good &= say(f"the {program} takes the file of a {machine}", [] if done.returncode == 0 else (done.stdout + done.stderr).splitlines())
+    return good
+
+
 def main():
     good = True
     node = files("fleet", False, settings(False, True))
     good &= say("a node's files", [*faults(node, ALWAYS | NODE | BALANCED | COGNITO | {("gateway.toml", "listen.address"): "0.0.0.0:8443"}),
                                    *(["it runs a scaler"] if "scaler.toml" in node else [])])
+    good &= taken("node", node)
     front = files("front", False, settings(False, False))
     good &= say("a front's files, with an outside issuer", list(faults(front, ALWAYS | SCALER | BALANCED | OUTSIDE | {
         ("node.env", "ROLE"): "front", ("gateway.toml", "ollama"): "missing",
         ("scaler.toml", "entrance.rule"): "arn:aws:x:listener-rule/1", ("scaler.toml", "entrance.gpu_target_group"): "arn:aws:x:targetgroup/n",
         ("scaler.toml", "entrance.front_target_group"): "arn:aws:x:targetgroup/f", ("scaler.toml", "group.warm_boot_seconds"): 90})))
+    good &= taken("front", front)
     single = files("fleet", True, settings(True, True))
     good &= say("a single node's files", list(faults(single, ALWAYS | NODE | SCALER | COGNITO | {
         ("gateway.toml", "listen.address"): "0.0.0.0:443", ("gateway.toml", "access.trusted_proxies"): [],
         ("gateway.toml", "tls.certificate"): "/etc/ollama-fleet/tls/certificate.pem", ("node.env", "CERTIFICATE_SECRET"): "arn:secret",
         ("node.env", "ADDRESS_ALLOCATION"): "eipalloc-1", ("scaler.toml", "entrance"): "missing"})))
+    good &= taken("single node", single)
     sys.exit(not good)
 
 

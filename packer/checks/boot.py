@@ -129,10 +129,31 @@ def without_its_model_a_machine_gives_up_at_the_first_error(machine):
     if machine.calls("api/generate") or machine.calls("readyz"):
         yield "it went on after the error"
     yield from given_up(machine, "neither in the bucket models nor in the image")
+    if "ollama-fleet-models.service failed" not in machine.log():
+        yield "it names another unit than the one that failed"
     if not machine.calls("--lifecycle-hook-name ready --lifecycle-action-result ABANDON"):
         yield "the launch was not abandoned"
     if machine.calls("CONTINUE"):
         yield "the group was told to go on"
+
+
+@promise()
+def a_disk_that_cannot_be_formatted_stops_the_boot(machine):
+    model(machine.root / "bucket")
+    machine.program("mkfs.xfs", "exit 1")
+    yield from expect(machine.boot(), dict.fromkeys(("disk", "models", "ollama", "warm", "gateway", "ready"), "failed"))
+    yield from given_up(machine, "/dev/nvme1n1 cannot be formatted")
+
+
+@promise(told=NODE.replace("tiny:1b", "tiny:1b,twin:1b"))
+def what_two_models_share_is_fetched_once(machine):
+    blob = model(machine.root / "bucket")
+    twin = machine.root / "bucket" / MANIFEST.replace("tiny", "twin")
+    twin.parent.mkdir(parents=True)
+    shutil.copy(machine.root / "bucket" / MANIFEST, twin)
+    yield from expect(machine.boot(), {"models": "done", "ready": "done"})
+    if len(machine.calls(f"s3://models/{blob}")) != 1:
+        yield "it was fetched again"
 
 
 @promise()
@@ -236,7 +257,8 @@ def a_front_runs_gateway_and_scaler(machine):
 SINGLE = NODE.replace("ADDRESS_ALLOCATION=", "ADDRESS_ALLOCATION=eipalloc-1").replace("CERTIFICATE_SECRET=", "CERTIFICATE_SECRET=arn:secret")
 
 
-@promise(told=SINGLE, **{"scaler.toml": "", "gateway.toml": GATEWAY + '[listen]\naddress = "0.0.0.0:443"\n'})
+@promise(told=SINGLE, **{"scaler.toml": "", "gateway.toml": GATEWAY + '[listen]\naddress = "0.0.0.0:443"\n'
+         '[tls]\ncertificate = "/etc/ollama-fleet/tls/certificate.pem"\nprivate_key = "/etc/ollama-fleet/tls/private_key.pem"\n'})
 def a_single_node_takes_its_address_and_certificate(machine):
     model(machine.root / "bucket")
     machine.write("secret", json.dumps({"certificate": "CERT\n", "private_key": "KEY"}))

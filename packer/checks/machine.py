@@ -57,11 +57,17 @@ for word in "$@"; do
 done
 exec /usr/bin/install "${words[@]}"
 """
+GATEWAY = r"""
+[ ! -e "$M/bad-config" ] || { echo "listen.address: got x"; exit 64; }
+if grep -q '^certificate' "$M/etc/ollama-fleet/gateway.toml" && [ ! -e "$M/etc/ollama-fleet/tls/certificate.pem" ]; then
+    echo "tls.certificate: there is no such file"; exit 64
+fi
+"""
 PROGRAMS = {
     "curl": CURL, "aws": AWS, "ollama": OLLAMA, "systemctl": SYSTEMCTL, "install": INSTALL,
     "lsblk": 'cat "$M/lsblk"', "blkid": 'cat "$M/label" 2>/dev/null', "mkfs.xfs": 'echo models >"$M/label"',
-    "gateway": '[ ! -e "$M/bad-config" ] || { echo "listen.address: got x"; exit 64; }', "nvidia-smi": '[ ! -e "$M/no-gpu" ]',
-    "runuser": 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"', "find": 'if [ "$1" = manifests ]; then exec /usr/bin/find "$@"; fi; exec /usr/bin/find "$M/root-volume" -type f -print0',
+    "gateway": GATEWAY, "nvidia-smi": '[ ! -e "$M/no-gpu" ]',
+    "setpriv": 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"', "find": 'if [ "$1" = manifests ]; then exec /usr/bin/find "$@"; fi; exec /usr/bin/find "$M/root-volume" -type f -print0',
     # Time passes as fast as it is asked for; the watcher, which never ends by itself, after 20 looks.
     "sleep": 'n=$(($(cat "$M/slept" 2>/dev/null || echo 0) + 1)); echo $n >"$M/slept"; [ $n -lt 2000 ]',
     "chown": "", "chgrp": "", "udevadm": "", "journalctl": "echo its last lines",
@@ -115,10 +121,9 @@ class Machine:
 
     def environment(self):
         known = {"PATH": f"{self.root}/bin:/usr/bin:/bin", "OLLAMA_MODELS_OF_TEST": f"{self.root}/var/lib/ollama/models"}
-        for name in ("etc/ollama-fleet/node.env", "run/ollama-fleet/boot.env"):
-            path = self.root / name
-            if path.exists():
-                known |= dict(line.split("=", 1) for line in path.read_text().splitlines() if "=" in line)
+        path = self.root / "etc/ollama-fleet/node.env"
+        if path.exists():  # what settle.sh writes is read by each script itself
+            known |= dict(line.split("=", 1) for line in path.read_text().splitlines() if "=" in line)
         return known
 
     def run(self, script, *words):

@@ -9,13 +9,13 @@ import tempfile
 
 from tap import FILES, say
 
-PROGRAMS = ("gateway", "scaler", "ollama", "env", "journalctl")
+PROGRAMS = ("gateway", "scaler", "ollama", "env", "journalctl", "nvidia-modprobe")
 # What each reached; the disk's formats and mounts, so it sees the machine as it is.
 BOUNDS = {
     "ollama": 20,
     "ollama-fleet-age": 22,
     "ollama-fleet-certificate": 26,
-    "ollama-fleet-disk": 44,
+    "ollama-fleet-disk": 43,
     "ollama-fleet-fail@": 26,
     "ollama-fleet-fill": 24,
     "ollama-fleet-gateway": 16,

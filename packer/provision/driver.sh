@@ -13,4 +13,5 @@ dnf install -y "nvidia-driver-cuda-*$NVIDIA_DRIVER*" "kmod-nvidia-open-dkms-*$NV
     fail "no driver of branch $NVIDIA_DRIVER; see: dnf list --showduplicates nvidia-driver-cuda"
 dkms status | grep -q installed || fail "the module was not built: $(dkms status)"
 dnf versionlock add 'nvidia*' 'kmod-nvidia*' >/dev/null
+printf '%s\n' nvidia nvidia-uvm >/etc/modules-load.d/nvidia.conf
 systemctl enable nvidia-persistenced

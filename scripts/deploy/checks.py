@@ -11,15 +11,18 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-STUB = """#!/usr/bin/env python3
-import json, os, re, sys
-here, name = os.environ["STUBS"], os.path.basename(sys.argv[0])
-call = " ".join([name, *sys.argv[1:]])
-with open(f"{here}/calls", "a") as calls: calls.write(call.replace("\\n", " ") + "\\n")
-for pattern, answer, status in json.load(open(f"{here}/answers.json")):
-    if re.search(pattern, call):
-        print(answer) if status == 0 else print(answer, file=sys.stderr)
-        sys.exit(status)
+STUB = r"""#!/bin/bash
+call="${0##*/} $*"
+printf '%s\n' "${call//$'\n'/ }" >>"$STUBS/calls"
+for n in "$STUBS"/answers/*; do
+    [ -e "$n" ] || break
+    { IFS= read -r pattern; IFS= read -r status; answer=$(cat); } <"$n"
+    [[ $call =~ $pattern ]] || continue
+    [ "$status" = once ] && { rm "$n"; status=0; }
+    if [ "$status" = 0 ]; then printf '%s\n' "$answer"; else printf '%s\n' "$answer" >&2; fi
+    exit "$status"
+done
+exit 0
 """
 OUTPUTS = {"Gateway": "https://api.llm.company.com", "Address": "lb.example.net", "Issuer": "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_abc",
            "Client": "4fe", "SignInUrl": "https://sign-in.example.net", "Files": "page-bucket", "Page": "E123"}
@@ -52,7 +55,10 @@ class Desk:
         (self.root / "deployments/main.json").write_text(json.dumps(pairs))
 
     def run(self, script, answers, **variables):
-        (self.stubs / "answers.json").write_text(json.dumps(answers))
+        shutil.rmtree(self.stubs / "answers", ignore_errors=True)
+        (self.stubs / "answers").mkdir()
+        for n, (pattern, answer, status) in enumerate(answers):
+            (self.stubs / f"answers/{n:03}").write_text(f"{pattern}\n{status}\n{answer}")
         (self.stubs / "calls").write_text("")
         known = {"PATH": f"{self.stubs}:{os.environ['PATH']}", "STUBS": str(self.stubs), "ENV": "main", "AWS_REGION": "eu-west-1", "HOME": str(self.root)}
         done = subprocess.run([self.root / "scripts/deploy" / script], env=known | variables, capture_output=True, text=True,
@@ -135,10 +141,40 @@ def a_pin_changes_the_base_and_nothing_else(desk):
         yield "it changed something else, or nothing"
 
 
-@promise
-def images_are_not_built_without_a_pinned_base(desk):
+def committed(desk):
     for words in (["init", "-q"], ["add", "-A"], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "a"]):
         subprocess.run(["git", *words], cwd=desk.root, check=True)
+
+
+@promise
+def images_are_built_noted_and_the_first_ones_promoted(desk):
+    versions = desk.root / "packer/versions.pkrvars.hcl"
+    versions.write_text(versions.read_text().replace('base = ""', 'base = "2023.9.20261117.1"'))
+    committed(desk)
+    (desk.root / ".tools/zig").mkdir(parents=True)
+    shutil.copy(desk.root / "scripts/requirements-programs.txt", desk.root / ".tools/zig/installed")
+    for machine in ("x86_64", "aarch64"):
+        for program in ("gateway", "scaler"):
+            built = desk.root / f"target/{machine}-unknown-linux-gnu/release/{program}"
+            built.parent.mkdir(parents=True, exist_ok=True)
+            built.touch()
+    builds = {"builds": [{"name": name, "artifact_id": f"eu-west-1:ami-{name}"} for name in ("amazon-ebs.node", "front")]}
+    (desk.stubs / "packer").write_text(STUB.replace("for n in", f"[ \"$1\" != build ] || echo '{json.dumps(builds)}' >target/images.json\nfor n in", 1))
+    answers = [(r"get-parameter .*(node|front)/candidate", "ami-new", 0), (r"get-parameter .*", "", 254), (r"describe-images", "available", 0)]
+    yield from desk.run("images.sh", answers, BUILDER_PROFILE="builder").did(
+        r"zigbuild --locked --release --target x86_64-unknown-linux-gnu.2.34", "aarch64-unknown-linux-gnu.2.34", "packer init packer/plugins.pkr.hcl",
+        r"packer build .*builder_profile=builder", "put-parameter .*node/candidate --value ami-amazon-ebs.node", "put-parameter .*front/candidate --value ami-front",
+        "put-parameter .*images/inputs", "put-parameter .*images/node --value ami-new")
+    inputs = next(re.search(r"inputs --value (\w+)", call)[1] for call in desk.calls if "inputs --value" in call)
+    yield from desk.run("images.sh", [(r"images/inputs", inputs, 0)], BUILDER_PROFILE="builder").did("images/inputs")
+    yield from desk.never("packer build")
+    (desk.root / "packer/images.pkr.hcl").write_text("# changed\n")
+    yield from desk.run("images.sh", [(r"images/inputs", "others", 0)], BUILDER_PROFILE="builder").refused("not committed")
+
+
+@promise
+def images_are_not_built_without_a_pinned_base(desk):
+    committed(desk)
     yield from desk.run("images.sh", [(r"get-parameter", "", 254)]).refused("scripts/deploy/pin.sh")
     yield from desk.never("packer build")
 
@@ -169,6 +205,8 @@ def a_new_fleet_is_made_after_its_changes_were_shown(desk):
     yield from desk.run("deploy.sh", [*ACCOUNT, *none, *OUT], YES="1").did(
         r"cloudformation package .*ollama-fleet.yaml", r"create-change-set .*--change-set-type CREATE .*--parameters file://deployments/main.json",
         "describe-change-set .*table", "execute-change-set", "wait stack-create-complete")
+    if "asleep it costs about $65.47 a month" not in desk.told:
+        yield "it does not say what it will cost"
     if "https://api.llm.company.com" not in desk.told:
         yield "it does not say which name to point where"
 
@@ -259,15 +297,28 @@ def a_refresh_drains_and_replaces(desk):
 def the_end_of_a_fleet_is_in_order_and_meant(desk):
     yield from desk.run("destroy.sh", OUT).refused("NAME=main")
     yield from desk.never("delete|terminate|update-")
-    # The nodes' group names one machine the first time it is asked, then none: the stub counts by a file.
-    (desk.stubs / "aws").write_text(STUB.replace('for pattern', 'if "main-nodes" in call and "Instances[].InstanceId" in call and not os.path.exists(f"{here}/asked"):\n'
-                                                 '    open(f"{here}/asked", "w"); print("i-1"); sys.exit(0)\nfor pattern'))
-    lives = [(r"length\(Instances\)", "1", 0), (r"describe-load-balancers", "arn:aws:lb", 0)]
+    lives = [(r"names main-nodes .*Instances\[\].InstanceId", "i-1", "once"), (r"length\(Instances\)", "1", 0), (r"describe-load-balancers", "arn:aws:lb", 0)]
     yield from desk.run("destroy.sh", [*lives, *OUT], NAME="main").did(
         r"update-auto-scaling-group --auto-scaling-group-name main-fronts --min-size 0", r"delete-warm-pool .*main-nodes",
         r"terminate-instance-in-auto-scaling-group --instance-id i-1 --should-decrement", r"modify-load-balancer-attributes .*deletion_protection.enabled,Value=false", r"delete-stack --stack-name main-page --region us-east-1",
         r"delete-stack --stack-name main$", "wait stack-delete-complete", "get-resources")
     yield from desk.never("delete-table|delete-bucket|delete-user-pool|s3 rb|deletion-protection")
+
+
+@promise
+def the_calculator_follows_changes_and_refuses_what_it_does_not_know(desk):
+    def asked(*words):
+        done = subprocess.run([desk.root / "scripts/costs.py", *words], capture_output=True, text=True)
+        return done.returncode, done.stdout + done.stderr
+    for words, wanted in ((["small"], "**65.47**"), (["small", "Reach=internal"], "**58.17**"), (["prod", "Egress=endpoints"], "7 interface endpoints"),
+                          (["small", "InstanceType=g6.xlarge"], "| 65.47 | 73.52 |"), (["dev"], "Spot, about")):
+        status, told = asked(*words)
+        if status or wanted not in told:
+            yield f"{words}: no {wanted}"
+    for words, wanted in ((["small", "Foo=1"], "no such parameter: Foo"), (["huge"], "no preset there")):
+        status, told = asked(*words)
+        if not status or wanted not in told:
+            yield f"{words}: {told[-200:]}"
 
 
 def main():

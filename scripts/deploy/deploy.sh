@@ -36,7 +36,7 @@ if ! aws cloudformation wait change-set-create-complete --stack-name "$FLEET" --
 fi
 aws cloudformation describe-change-set --stack-name "$FLEET" --change-set-name "$set" \
     --query 'Changes[].ResourceChange.[Action, LogicalResourceId, ResourceType, Replacement]' --output table
-scripts/costs.py "$ENV" 2>/dev/null | grep '\*\*in all' || true
+echo "asleep it costs about \$$(scripts/costs.py "$PARAMETERS" | sed -n 's/.*in all\*\* | \*\*\([0-9.,]*\).*/\1/p') a month (docs/operate/costs.md)"
 agreed "Do this to $FLEET?"
 aws cloudformation execute-change-set --stack-name "$FLEET" --change-set-name "$set"
 what=$(tr '[:upper:]' '[:lower:]' <<<"$type")

@@ -23,7 +23,7 @@ packer build -only='amazon-ebs.node,amazon-ebs.front' -var-file=packer/versions.
     -var version="$(git describe --always --tags)" -var programs="$PWD/target/programs" -var builder_profile="$BUILDER_PROFILE" \
     -var subnet="${BUILDER_SUBNET:-}" packer/images.pkr.hcl
 for role in node front; do
-    id=$(python3 -c 'import json, sys; print([b["artifact_id"].split(":")[-1] for b in json.load(open("target/images.json"))["builds"] if b["name"] == sys.argv[1]][-1])' $role) ||
+    id=$(python3 -c 'import json, sys; print([b["artifact_id"].split(":")[-1] for b in json.load(open("target/images.json"))["builds"] if b["name"].split(".")[-1] == sys.argv[1]][-1])' $role) ||
         stop "the build names no image of the $role; see its output"
     note "/ollama-fleet/images/$role/candidate" "$id"
     echo "$role: candidate $id"

@@ -2,6 +2,9 @@
 # Sourced by every step of the boot: one way to say something, to stop, and to ask the machine about itself. What is
 # said goes to /var/log/ollama-fleet/boot.log, which the agent ships.
 set -euo pipefail
+# What settle.sh has found out, also for what its own unit runs next.
+# shellcheck source=/dev/null
+[ ! -r /run/ollama-fleet/boot.env ] || . /run/ollama-fleet/boot.env
 
 say() { printf '%s %s: %s\n' "$(date -u +%FT%TZ)" "$(basename "$0" .sh)" "$*"; }
 

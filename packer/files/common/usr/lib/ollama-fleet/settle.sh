@@ -18,8 +18,6 @@ PORT=${port:-8443}
 GATEWAY__FLEET__ADDRESS=$address:${port:-8443}
 END
 
-told=$(gateway check-config --config /etc/ollama-fleet/gateway.toml 2>&1) || stop "gateway.toml: $told"
-
 sed -e "s|@LOG_GROUP@|$LOG_GROUP|" -e "s|@SCALER_LOG_GROUP@|${SCALER_LOG_GROUP:-$LOG_GROUP}|" -e "s|@GROUP@|$GROUP|" \
     /usr/share/ollama-fleet/agent.json >/opt/aws/amazon-cloudwatch-agent/etc/amazon-cloudwatch-agent.d/ollama-fleet.json
 

@@ -47,7 +47,7 @@ from_image() { [ -e "$1/$2" ] && cp --reflink=auto "$1/$2" "$3"; }
 from_registry() {
     local server status=0
     chown -R ollama:ollama "$store"
-    OLLAMA_HOST=127.0.0.1:11435 OLLAMA_MODELS=$store HOME=/var/lib/ollama runuser -u ollama -- ollama serve >/dev/null 2>&1 &
+    OLLAMA_HOST=127.0.0.1:11435 OLLAMA_MODELS=$store HOME=/var/lib/ollama setpriv --reuid=ollama --regid=ollama --init-groups -- ollama serve >/dev/null 2>&1 &
     server=$!
     for _ in $(seq 30); do
         if curl -sf -o /dev/null http://127.0.0.1:11435/; then break; fi
