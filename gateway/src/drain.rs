@@ -181,6 +181,14 @@ impl Drain {
     }
 }
 
+/// What a caller is told for whom no answer has begun: another node can do it, and a front has it done.
+pub fn leaving() -> Refusal {
+    Refusal::Overloaded {
+        what: "this node is being taken out of service",
+        retry_after: Duration::from_secs(1),
+    }
+}
+
 /// What the client of an answer is told that the process does not live to finish.
 pub fn cut_short() -> Refusal {
     Refusal::Upstream {

@@ -135,6 +135,12 @@ impl Wishes {
         said
     }
 
+    /// Forgets what nodes said of a wish: the same wish is made once more.
+    async fn forget_progress(&self, wish: &WantedModel) -> Result<(), StoreError> {
+        let bare = WantedModel { progress: BTreeMap::new(), ..wish.clone() };
+        bounded(self.store.want_model(&self.fleet, &bare)).await
+    }
+
     /// Sees every change by this process.
     fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()

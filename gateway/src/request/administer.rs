@@ -29,7 +29,7 @@ impl Means {
     /// Wants a model, and tells how its nodes come to it.
     pub(super) async fn pull(&self, errands: Errands<'_>) -> Result<Begun, Refusal> {
         let (shared, model) = (&self.shared, &errands.ask.model);
-        if shared.keeper().is_ok_and(|keeper| keeper.known().is_down()) && shared.awake().is_empty() {
+        if shared.keeper().is_ok_and(|keeper| !keeper.known().reachable) && !shared.has_other_nodes() {
             return Err(unreachable_now());
         }
         let made = shared.wishes.want(model).await.map_err(|error| not_changed(&error))?;
@@ -93,9 +93,9 @@ impl Means {
 }
 
 impl Shared {
-    /// The nodes whose Ollama answers, this one included, by name: who can pull.
+    /// The nodes whose Ollama answers, by name: who can pull. One that is alone waits for its own.
     fn awake(&self) -> Vec<String> {
-        let own = self.keeper().is_ok_and(|keeper| keeper.known().reachable);
+        let own = self.keeper().is_ok_and(|keeper| keeper.known().reachable || !self.has_other_nodes());
         let own = own.then(|| self.config.fleet.node.clone());
         let able = |state| matches!(state, NodeState::Ready | NodeState::Loading);
         let peers = self.roster.peers();

@@ -17,7 +17,7 @@ use super::limit::{Pass, Reservation};
 use super::relay::{Awaited, Passage, Relay, Traits};
 use crate::body::Body;
 use crate::connection::serve::Connection;
-use crate::drain::cut_short;
+use crate::drain::leaving;
 use crate::error::Refusal;
 use crate::identity::Caller;
 use crate::identity::Principal;
@@ -66,7 +66,7 @@ impl Journey {
         let begun = tokio::select! {
             begun = timeout(self.patience(stream, forwarded, kind), &mut awaited) => begun,
             () = self.shut_out(caller.as_ref()) => return Err(Refusal::Denied),
-            () = self.shared.drain.ending() => return Err(cut_short()),
+            () = self.shared.drain.ending() => return Err(leaving()),
         };
         let mut response = match &begun {
             Ok(Ok(begun)) => self.head_of(begun, stream, api),

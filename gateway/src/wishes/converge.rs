@@ -25,6 +25,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// The same while one is open here, or has just changed: who pulls often deletes soon.
 const LOOK_WHILE_OPEN: Duration = Duration::from_secs(2);
 const JUST_CHANGED: Duration = Duration::from_secs(30);
+/// Nodes come and go, and what they said of a wish stays with it. Of more than this many, three times the largest fleet,
+/// most are gone: all is forgotten, and who lives says it again. One entry takes up to 600 bytes, an item 400 KB.
+const NODES_SAID: usize = 300;
 /// Until Ollama answers.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Progress is written at most this often: each write of each node is a request to the store.
@@ -92,8 +95,8 @@ impl Converge {
         }
         let just_changed = self.looking.lock().await.changed.is_some_and(|at| at.elapsed() < JUST_CHANGED);
         let wishes = self.wanted.borrow().clone().unwrap_or_default();
-        let open = self.memory().is_open(&wishes, &self.here());
-        if just_changed || open { LOOK_WHILE_OPEN } else { LOOK_EVERY }
+        let next = self.memory().next(&wishes, &self.here(), Instant::now());
+        if just_changed || matches!(next, Next::Pull(_)) { LOOK_WHILE_OPEN } else { LOOK_EVERY }
     }
 
     /// Reads the wishes, and does at once what follows from them but for pulling, which begins.
@@ -107,6 +110,9 @@ impl Converge {
         let changed = self.wanted.borrow().as_ref().is_some_and(|before| names(before) != names(&wishes));
         if changed {
             looking.changed = Some(Instant::now());
+        }
+        if let Some(crowded) = wishes.iter().find(|wish| wish.progress.len() > NODES_SAID) {
+            let _ = self.wishes.forget_progress(crowded).await; // at the next look again
         }
         self.wanted.send_replace(Some(wishes)); // also where nothing changed: Ollama may have lost a model
         for duty in duties {

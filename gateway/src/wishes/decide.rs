@@ -145,12 +145,6 @@ impl Memory {
     pub(super) fn deleted(&mut self, model: &ModelName) {
         self.brought.remove(model);
     }
-
-    /// Is anything still to be pulled?
-    pub(super) fn is_open(&self, wishes: &[WantedModel], here: &Here<'_>) -> bool {
-        let parsed = wishes.iter().filter_map(|wish| Some((ModelName::parse(&wish.name).ok()?, wish)));
-        parsed.into_iter().any(|(model, wish)| !self.is_met(&model, wish, here))
-    }
 }
 
 /// What the node has said of this wish.

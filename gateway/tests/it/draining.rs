@@ -175,7 +175,7 @@ async fn what_a_deadline_ends_is_told_so_in_its_familys_form() {
         assert!(error.contains("taken out of service"), "{error}");
     }
     let whole = whole.await.unwrap();
-    assert_eq!(whole.status(), 502);
+    assert_eq!(whole.status(), 503);
     assert!(whole.text().await.unwrap().contains("taken out of service"));
     over(&gateway).await;
 }

@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use demo::ollama::{Fault, SimulatedOllama};
-use fleet::store::{Phase, ProgressState, Store};
+use fleet::store::{Phase, Progress, ProgressState, Store, WantedModel};
 use serde_json::{Value, json};
 
 use crate::apis::until;
 use crate::faulty_store::FaultyStore;
 use crate::hops::{Fleet, meets};
-use crate::support::{Builder, CHAT, DENIED, TestGateway, ollama};
+use crate::support::{Builder, CHAT, DENIED, PATIENCE, TestGateway, ollama};
 
 const NEW: &str = "gemma-new:1b";
 
@@ -170,6 +170,30 @@ async fn a_model_that_no_node_can_pull_is_an_error_and_no_longer_wanted() {
     let (status, text) = (whole.status().as_u16(), whole.text().await.unwrap());
     assert_eq!(status, 502, "{text}");
     assert!(text.contains("file does not exist"), "{text}");
+}
+
+#[tokio::test]
+async fn what_gone_nodes_said_of_a_wish_does_not_pile_up() {
+    let (fleet, ollama) = (Fleet::new(), ollama().await);
+    let wish = WantedModel { name: CHAT.to_owned(), source: CHAT.to_owned(), ..WantedModel::default() };
+    fleet.store.want_model("default", &wish).await.unwrap();
+    for gone in 0..301 {
+        let said = Progress { state: ProgressState::Present, ..Progress::default() };
+        fleet.store.write_progress("default", &wish, &format!("i-{gone}"), &said).await.unwrap();
+    }
+    let node = fleet.node("one", &ollama).await.start().await;
+    let alone = async {
+        loop {
+            let wish = fleet.store.models("default").await.unwrap().remove(0);
+            if wish.progress.keys().eq(["one"]) {
+                return wish.progress["one"].state;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let state = tokio::time::timeout(3 * PATIENCE, alone).await.expect("only the living node is told of");
+    assert_eq!((state, pulls(&ollama)), (ProgressState::Present, 0));
+    assert!(has(&node, CHAT));
 }
 
 async fn lone(ollama: &SimulatedOllama, name: &str) -> Builder {
