@@ -187,7 +187,7 @@ async fn who_goes_ends_what_runs_and_what_waits() {
     let ollama = ollama().await;
     let gateway = TestGateway::in_front_of(&ollama).await.start().await;
     ollama.hold_tokens_after(1);
-    let q = vec!["Some words here"; 6].join("\n");
+    let q = ["Some words here"; 6].join("\n");
     let body = json!({ "q": q, "source": "en", "target": "de" });
     let mut answer = gateway.post("/translate/stream", &body).send().await.unwrap();
     let load = || gateway.gateway.shared.queue.load();
@@ -300,7 +300,7 @@ async fn a_limit_stops_the_first_segment_and_delays_the_others() {
         config.roles.get_mut("user").unwrap().requests_burst = Some(3);
     };
     let gateway = TestGateway::in_front_of(&ollama).await.config(poor).start().await;
-    let ten = vec!["Some words"; 10].join("\n");
+    let ten = ["Some words"; 10].join("\n");
     let answer = translate(&gateway, &json!({ "q": ten, "source": "en", "target": "de" })).await;
     assert_eq!(answer["translatedText"], ten, "ten inferences are one request");
     let body = json!({ "q": "Hi", "source": "en", "target": "de" });
