@@ -21,6 +21,7 @@ use crate::metrics::{Metrics, Present};
 use crate::ollama::known::Known;
 use crate::ollama::models::Keeper;
 use crate::ollama::pace::Pace;
+use crate::page::Page;
 use crate::peers::{Catalogue, Places, Roster};
 use crate::report::{Activity, Reporter, Tally};
 use crate::request::account::Books;
@@ -79,6 +80,10 @@ pub struct Shared {
     pub places: Arc<Places>,
     /// Where the models are.
     pub models: Models,
+    /// Keys, denials, usage.
+    pub store: Arc<dyn Store>,
+    /// The page, where one is configured.
+    pub page: Option<Page>,
     /// Translated files that wait to be fetched.
     pub translated: Kept,
 }
@@ -215,6 +220,8 @@ impl Gateway {
             roster,
             places,
             models,
+            store: store.clone(),
+            page: config.ui.directory.as_deref().map(Page::read).transpose()?,
             translated: Kept::new(&config.translate),
             config,
         };
