@@ -22,6 +22,7 @@ use crate::metrics::{Metrics, Present};
 use crate::ollama::known::Known;
 use crate::ollama::models::Keeper;
 use crate::ollama::pace::Pace;
+use crate::page::Page;
 use crate::peers::{Catalogue, Places, Roster};
 use crate::report::{Activity, Reporter, Tally, Work};
 use crate::request::account::Books;
@@ -86,6 +87,10 @@ pub struct Shared {
     pub wishes: Arc<Wishes>,
     /// A node's way there; `None` in a front.
     pub converge: Option<Arc<Converge>>,
+    /// Keys, denials, usage.
+    pub store: Arc<dyn Store>,
+    /// The page, where one is configured.
+    pub page: Option<Page>,
     /// Translated files that wait to be fetched.
     pub translated: Kept,
 }
@@ -232,6 +237,8 @@ impl Gateway {
             models,
             wishes,
             converge,
+            store: store.clone(),
+            page: config.ui.directory.as_deref().map(Page::read).transpose()?,
             translated: Kept::new(&config.translate),
             config,
         };

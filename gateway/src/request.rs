@@ -6,6 +6,7 @@ pub mod address;
 pub mod cors;
 pub mod local;
 pub mod fleet;
+pub mod books;
 pub mod authenticate;
 pub mod limit;
 pub mod receive;
@@ -121,6 +122,7 @@ impl Journey {
         let pass = self.limit(&caller)?; // requests per minute, open requests; no byte of a body is read before
         let api = match route.action {
             Action::Ask(api) => api,
+            Action::Keep(book) => return Ok(account.answered(self.book(book, head, body, &caller).await?)),
             Action::Fleet | Action::Wake | Action::Sleep => {
                 caller.sends(b"")?; // what is forwarded to a list is vouched for too
                 return Ok(account.answered(self.fleet(route.action, &caller).await?));
@@ -192,6 +194,9 @@ impl Journey {
             return Err(Refusal::Forbidden(
                 "only operators may wake the fleet or put it to sleep".to_owned(),
             ));
+        }
+        if route.permission == Permission::Administer && !caller.rights.manage_models {
+            return Err(Refusal::Forbidden("only administrators may do this".to_owned()));
         }
         if route.permission == Permission::ManageModels && !caller.rights.manage_models {
             return Err(Refusal::Forbidden("only administrators may pull or delete models".to_owned()));

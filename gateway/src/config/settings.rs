@@ -46,6 +46,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// `[translate]`: how texts and files are translated.
     pub translate: Translate,
+    /// `[ui]`: the page.
+    pub ui: Ui,
     /// `[log]`: how much is said.
     pub log: Log,
 }
@@ -417,6 +419,14 @@ impl Default for Translate {
             keep_bytes: 128 << 20,
         }
     }
+}
+
+/// `[ui]`
+#[derive(Debug, Clone, Deserialize, Default)]
+#[serde(default)]
+pub struct Ui {
+    /// The folder of the built page, served at `/ui/`, read at the start. Default: no page.
+    pub directory: Option<PathBuf>,
 }
 
 /// `[log]`

@@ -37,8 +37,17 @@ impl Journey {
             Action::OpenAiModels => {
                 json(&json!({ "object": "list", "data": self.openai_models(rights()?)? }))
             }
+            Action::Page => {
+                let page = self.shared.page.as_ref().ok_or(Refusal::NoRoute)?;
+                page.answer(route.named_segment(head.uri.path()).unwrap_or_default())?
+            }
             Action::OpenAiModel => json(&self.openai_model(route, head, rights()?)?),
-            Action::Ask(_) | Action::Translate(_) | Action::Fleet | Action::Wake | Action::Sleep => {
+            Action::Ask(_)
+            | Action::Translate(_)
+            | Action::Keep(_)
+            | Action::Fleet
+            | Action::Wake
+            | Action::Sleep => {
                 return Err(Refusal::Bug);
             }
         })

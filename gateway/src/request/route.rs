@@ -2,6 +2,7 @@
 
 use http::Method;
 
+use super::books::Book;
 use crate::error::Refusal;
 use crate::ollama::dialect::{Api, Family};
 use crate::translate::Task;
@@ -32,6 +33,8 @@ pub enum Permission {
     Operate,
     /// With the right to manage models.
     ManageModels,
+    /// The same right: whoever decides on models decides on keys and people.
+    Administer,
 }
 
 /// What a route does.
@@ -65,12 +68,17 @@ pub enum Action {
     Ask(Api),
     /// Translation.
     Translate(Task),
+    /// What administrators keep.
+    Keep(Book),
+    /// A file of the page.
+    Page,
 }
 
 /// One row of the table.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Route {
-    /// The exact path, also the one sent upstream. A last segment in braces takes one literal segment.
+    /// The exact path, also the one sent upstream. A last segment in braces takes one literal segment,
+    /// `{*}` any number, none included.
     pub path: &'static str,
     /// The exact methods, as `Allow` lists them.
     pub methods: &'static str,
@@ -113,6 +121,11 @@ pub static ROUTES: &[Route] = {
         row("GET",       "/fleet",               Native,    Read,           User,         Fleet),
         row("POST",      "/fleet/wake",          Native,    Administrative, Operate,      Wake),
         row("POST",      "/fleet/sleep",         Native,    Administrative, Operate,      Sleep),
+        row("POST",      "/fleet/hold",          Native,    Administrative, Operate,      Keep(Book::Hold)),
+        row("GET, POST, DELETE", "/fleet/keys",  Native,    Administrative, Administer,   Keep(Book::Keys)),
+        row("GET, POST, DELETE", "/fleet/denials", Native,  Administrative, Administer,   Keep(Book::Denials)),
+        row("GET",       "/fleet/usage",         Native,    Read,           User,         Keep(Book::Usage)),
+        row("GET, HEAD", "/ui/{*}",              Native,    Public,         Anyone,       Page),
         row("GET, HEAD", "/api/tags",            Native,    Read,           User,         Tags),
         row("GET",       "/api/ps",              Native,    Read,           User,         Running),
         row("GET",       "/api/status",          Native,    Read,           User,         CloudStatus),
@@ -167,6 +180,7 @@ impl Route {
 
     fn matches(&self, path: &str) -> bool {
         match self.path.split_once('{') {
+            Some((prefix, "*}")) => path.starts_with(prefix),
             Some((prefix, _)) => {
                 path.strip_prefix(prefix).is_some_and(|name| !name.is_empty() && !name.contains('/'))
             }

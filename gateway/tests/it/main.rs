@@ -12,6 +12,7 @@ mod support;
 mod accounts;
 mod administration;
 mod apis;
+mod books;
 mod broken_streams;
 mod canary;
 mod cancel;
