@@ -34,7 +34,8 @@ async fn killed_right_after_a_launch_it_has_launched_once() {
     let mut fleet = Fleet::start(two()).await;
     let tokens = Arc::new(AtomicUsize::new(0));
     let asked = fleet.caller.ask_whole(&fleet.url(0), Family::Native, &tokens);
-    let dead = kill_at(&mut fleet, "a node is launched", |view| view.launched == 1).await;
+    let dead =
+        kill_at(&mut fleet, "a node is launched", |view| view.launched == 1 && !view.notes.is_empty()).await;
     let struck = Instant::now();
     assert_eq!(all(vec![asked]).await, [End::Whole], "the node boots and serves without a leader");
     succeeded(&fleet, dead).await;
