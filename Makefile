@@ -1,6 +1,6 @@
 # Every task has one door. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo check bench fuzz fmt costs up preflight images deploy ui smoke admin destroy
+.PHONY: help demo check faults bench fuzz fmt costs up preflight images deploy ui smoke admin destroy
 
 help: ## List the tasks
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -11,6 +11,9 @@ demo: ## Run a whole fleet on this machine until Ctrl-C (no AWS account)
 
 check: ## Everything CI runs: formats, lints, documents, tests, official clients
 	@scripts/check.sh
+
+faults: ## Kill, stop and crowd a real fleet on this machine, ten minutes; a table of what it cost
+	@FAULTS=long scripts/faults.sh $(ARGS)
 
 bench: ## Measure the gateway beside nginx and HAProxy; `make bench ARGS=--quick`, `ARGS=--help`
 	@scripts/bench.sh $(ARGS)

@@ -88,6 +88,12 @@ pub enum GroupError {
 /// within three seconds and is not tried again by itself.
 #[async_trait]
 pub trait Group: Send + Sync + fmt::Debug {
+    /// Hears before each description whether the caller leads. A group that lives by itself does not care; one that its
+    /// scalers keep is kept by the one that leads, or nobody who may change it could.
+    async fn keep(&self, leads: bool) {
+        let _ = leads;
+    }
+
     /// Who is there.
     ///
     /// # Errors

@@ -126,6 +126,9 @@ impl Round {
     /// One round. `None`: the store did not answer, so that nothing is known of the fleet's state, and nothing is done.
     pub async fn turn(&mut self, right: Right<'_>) -> Option<Turn> {
         let state = self.read_state().await;
+        if let Right::Lease(lease) = right {
+            self.parts.group.keep(lease.may_act()).await;
+        }
         let facts = self.read_facts().await;
         let (now, wall) = (self.parts.clock.now(), self.parts.clock.wall());
         let spending = self.parts.policy.budget.map(|_| self.budget.spending(&self.state, wall));

@@ -37,7 +37,8 @@ async fn broken_by(boot: Boot, fault: &'static str) {
     let later = fleet.caller.ask(&fleet.url(0), Family::OpenAi).await.finish().await;
     assert!(matches!(&later, End::Refused(503, _)) && told(&later), "{later:?}");
     let launched = fleet.view().await.launched;
-    assert_eq!(launched, 3);
+    // A first one that is gone before the scaler has looked again was no boot that anybody saw.
+    assert!((3..=4).contains(&launched), "{launched} launches");
     fleet.stays("nothing more is tried", 25, |view| view.launched == launched && view.desired == 0).await;
     Row { fault, open: 1, cut: 1, others: 0, recovery }.tell();
 }

@@ -1,6 +1,7 @@
 //! A fleet of a test: an issuer, fronts and scalers as processes, and nodes that the scaler starts.
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::process::Command;
@@ -225,7 +226,7 @@ impl Fleet {
             let lines: Vec<_> =
                 text.lines().filter(|line| !line.contains("\"message\":\"request\"")).collect();
             let last = lines[lines.len().saturating_sub(40)..].join("\n");
-            eprintln!("--- {}\n{last}", path.display());
+            writeln!(std::io::stderr(), "--- {}\n{last}", path.display()).unwrap();
         }
     }
 }

@@ -10,6 +10,7 @@ birth=$(born)
     [ "$(born)" = "$birth" ] && kill -9 $$
 ) >/dev/null 2>&1 </dev/null &
 if [ -n "$NODE" ]; then
+    : >"$folder/born-$NODE"
     while [ ! -f "$folder/ollama-$NODE" ]; do sleep 0.1; done
     read -r GATEWAY__OLLAMA__URL <"$folder/ollama-$NODE"
     [ "$GATEWAY__OLLAMA__URL" = dies ] && exit 1

@@ -49,10 +49,10 @@ pub fn notes(folder: &Path) -> Vec<Note> {
     files.filter_map(|path| serde_json::from_slice(&fs::read(path).ok()?).ok()).collect()
 }
 
-/// How many nodes were ever launched: their logs stay.
+/// How many nodes were ever started, noted or not: each leaves a mark.
 pub fn launched(folder: &Path) -> usize {
-    let entries = fs::read_dir(folder.join("machines")).into_iter().flatten().flatten();
-    entries.filter(|entry| entry.path().extension().is_some_and(|is| is == "log")).count()
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("born-")).count()
 }
 
 /// How many nodes there should be, as the group has it.

@@ -29,8 +29,10 @@ const MOMENTS: [Moment; 6] = [
 #[ignore = "long: scripts/faults.sh runs it"]
 async fn a_request_at_any_moment_of_falling_asleep_is_served() {
     let fleet = Fleet::start(Setting { idle_minutes: 0.05, ..Setting::default() }).await;
-    assert_eq!(fleet.caller.ask(&fleet.url(0), Family::Native).await.finish().await, End::Whole);
     for (fault, moment) in MOMENTS {
+        let asleep = |view: &View| view.notes.is_empty() && view.state.phase == Phase::Asleep;
+        fleet.until("it sleeps", |view| asleep(view).then_some(())).await;
+        assert_eq!(fleet.caller.ask(&fleet.url(0), Family::Native).await.finish().await, End::Whole);
         let awake = |view: &View| view.ready() == 1 && view.state.phase == Phase::Awake;
         fleet.until("it is awake", |view| awake(view).then_some(())).await;
         fleet.until(fault, |view| moment(view).then_some(())).await;

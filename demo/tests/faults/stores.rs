@@ -14,18 +14,18 @@ use crate::table::Row;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_stalls_for_six_seconds_costs_nobody_anything() {
-    stalled(Duration::from_secs(6), "a store that stalls for 6 s").await;
+    stalled(Duration::from_secs(6), 2, "a store that stalls for 6 s").await;
 }
 
 /// Longer than reports count: nobody knows any more who lives.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long: scripts/faults.sh runs it"]
 async fn a_store_that_stalls_for_longer_than_reports_count_costs_nobody_anything() {
-    stalled(Duration::from_secs(25), "a store that stalls for 25 s").await;
+    stalled(Duration::from_secs(25), 1, "a store that stalls for 25 s").await;
 }
 
-async fn stalled(time: Duration, fault: &'static str) {
-    let fleet = Fleet::start(Setting { min: 1, max: 2, scalers: 2, ..Setting::default() }).await;
+async fn stalled(time: Duration, max: u32, fault: &'static str) {
+    let fleet = Fleet::start(Setting { min: 1, max, scalers: 2, ..Setting::default() }).await;
     fleet.machines.hold_after(5);
     fleet.ready(1).await;
     let mut stream = fleet.caller.ask(&fleet.url(0), Family::Native).await;

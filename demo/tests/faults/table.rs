@@ -22,7 +22,7 @@ impl Row {
     /// Shows it. `scripts/faults.sh` looks for lines that begin so.
     pub fn tell(&self) {
         let Self { fault, open, cut, others, recovery } = self;
-        let line = format!("fault: {fault}|{open}|{cut}|{others}|{:.1}\n", recovery.as_secs_f64());
+        let line = format!("\nfault: {fault}|{open}|{cut}|{others}|{:.1}\n", recovery.as_secs_f64());
         // Past the harness, which keeps what tests print.
         std::io::stderr().write_all(line.as_bytes()).unwrap();
     }

@@ -56,8 +56,12 @@ struct Inner {
     /// Held by the one process that starts and ends nodes here; the lock goes with the process.
     lock: Option<File>,
     watches: bool,
+    /// Whether it is for this one to keep them, as far as it was told.
+    leads: bool,
     desired: u32,
     processes: Vec<Process>,
+    /// Children of ours that another keeps: to be waited for, or they would stay as zombies.
+    lent: Vec<Process>,
     refusal: Option<LaunchRefusal>,
     paused_until: Option<Instant>,
 }
@@ -86,7 +90,9 @@ impl LocalGroup {
             notes,
             lock: None,
             watches,
+            leads: true,
             processes: Vec::new(),
+            lent: Vec::new(),
             refusal: None,
             paused_until: None,
         };
@@ -97,6 +103,8 @@ impl LocalGroup {
     pub async fn close(&self, hurry: impl Future<Output = ()>) {
         let mut inner = self.inner.lock().await;
         if inner.lock.is_none() {
+            // Another keeps what we once started.
+            inner.lent.drain(..).for_each(Process::disown);
             return;
         }
         // The next scaler starts from nothing: these end because we say so.
@@ -140,10 +148,18 @@ impl Inner {
         Ok(())
     }
 
+    /// Leaves them to another: they run on, and are found by their notes.
+    fn lend(&mut self) {
+        self.lock = None;
+        self.lent.append(&mut self.processes);
+        self.lent.retain_mut(|process| process.ended(Duration::MAX).is_none());
+    }
+
     /// What a scaler before us started and what still runs.
     fn adopt(&mut self) {
         for note in self.notes.read() {
-            match Process::adopt(&note) {
+            let ours = self.lent.iter().position(|process| process.id == note.id);
+            match ours.map(|at| self.lent.swap_remove(at)).or_else(|| Process::adopt(&note)) {
                 Some(process) => {
                     tracing::info!(node = note.id, pid = note.pid, "found a node that still runs");
                     self.processes.push(process);
@@ -227,9 +243,17 @@ fn refused(error: &std::io::Error) -> GroupError {
 
 #[async_trait]
 impl Group for LocalGroup {
+    async fn keep(&self, leads: bool) {
+        let mut inner = self.inner.lock().await;
+        inner.leads = leads;
+        if !leads {
+            inner.lend();
+        }
+    }
+
     async fn describe(&self) -> Result<Description, GroupError> {
         let mut inner = self.inner.lock().await;
-        let instances = if inner.keep(&self.settings).is_ok() {
+        let instances = if inner.leads && inner.keep(&self.settings).is_ok() {
             inner.reap(self.settings.local.stop_seconds);
             inner.fill(&self.settings);
             inner.processes.iter().map(Process::instance).collect()

@@ -115,6 +115,11 @@ impl Process {
         self.signal(Signal::KILL);
     }
 
+    /// It lives on when this is dropped.
+    pub(super) fn disown(self) {
+        std::mem::forget(self.child);
+    }
+
     /// Only to the process we mean: one that has ended is not signalled, since its number may be another's by now.
     fn signal(&mut self, signal: Signal) {
         let alive = match &mut self.child {

@@ -154,3 +154,30 @@ async fn a_child_that_was_started_and_not_yet_noted_is_found_by_its_mark() {
     other.terminate(&serving(&seen)[0]).await.unwrap();
     until(&other, |seen| seen.instances.is_empty()).await;
 }
+
+#[tokio::test]
+async fn of_two_scalers_the_one_that_leads_keeps_the_nodes_whoever_came_first() {
+    let place = tempfile::tempdir().unwrap();
+    let settings = settings(place.path(), "exec sleep 600");
+    let (first, second) =
+        (LocalGroup::open(settings.clone()).unwrap(), LocalGroup::open(settings.clone()).unwrap());
+    first.keep(false).await;
+    first.describe().await.unwrap();
+    second.keep(true).await;
+    second.describe().await.unwrap();
+    second.set_desired(2).await.unwrap();
+    let seen = until(&first, |seen| serving(seen).len() == 2).await;
+    // The lead goes over, and with it the nodes: no other is started, and none ends with who has started it.
+    second.keep(false).await;
+    first.keep(true).await;
+    assert_eq!(first.describe().await.unwrap(), seen);
+    second.keep(false).await;
+    second.close(std::future::pending()).await;
+    drop(second);
+    let third = LocalGroup::open(settings).unwrap();
+    third.keep(false).await;
+    let nodes = serving(&until(&third, |seen| serving(seen).len() == 2).await);
+    first.terminate(&nodes[0]).await.unwrap();
+    until(&first, |seen| serving(seen) == nodes[1..]).await;
+    first.close(std::future::pending()).await;
+}
