@@ -4,16 +4,18 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 
-import { type Page, test as base, expect } from "@playwright/test";
+import { type Page, test as base, expect, request } from "@playwright/test";
 
-import { type StandIn, standIn } from "./stand-in/server";
+import { type StandIn, pageAlone, policy, standIn } from "./stand-in/server";
 
 export { expect };
 
 interface Demo {
   readonly url: string;
   readonly issuer: string;
-  readonly ui_url: string;
+  /** Null: the front does not serve the page. */
+  readonly ui_url: string | null;
+  readonly origin: string;
   readonly ui_user: string;
   readonly ui_password: string;
   readonly tokens: { readonly admin: string };
@@ -36,16 +38,29 @@ export interface Stage {
 
 const DEMO = process.env.PAGE_DEMO ?? "";
 
-async function stageOn(demo: Demo): Promise<Stage> {
-  return Promise.resolve({
-    page: demo.ui_url,
-    origins: [demo.ui_url, demo.url, demo.issuer].map(url => new URL(url).origin),
+/** A demo whose front does not serve the page has it beside it, at the origin that the gateway lets call. */
+async function stageOn(demo: Demo): Promise<Stage & { close: () => Promise<void> }> {
+  const config = {
+    api: demo.url,
+    issuer: demo.issuer,
+    client_id: "page",
+    audience: "ollama",
+    operator_groups: ["ollama-operators"],
+    admin_groups: ["ollama-admins"],
+  };
+  const beside =
+    demo.ui_url === null ? await pageAlone(demo.origin, config, policy([demo.url, demo.issuer])) : null;
+  const address = demo.ui_url ?? `${demo.origin}/`;
+  return {
+    page: address,
+    origins: [address, demo.url, demo.issuer].map(url => new URL(url).origin),
     person: [demo.ui_user, demo.ui_password],
     admin: ["admin", "admin"],
     limited: null,
     standIn: null,
     asAdmin: asking(demo.url, demo.tokens.admin),
-  });
+    close: () => beside?.close() ?? Promise.resolve(),
+  };
 }
 
 async function stageOnStandIn(): Promise<Stage> {
@@ -61,10 +76,14 @@ async function stageOnStandIn(): Promise<Stage> {
   };
 }
 
+/** By a context of its own: the demo's certificate is signed by nobody else. */
 function asking(url: string, token: string): Stage["asAdmin"] {
   return async (path, method = "GET") => {
-    const answer = await fetch(url + path, { method, headers: { authorization: `Bearer ${token}` } });
-    return (await answer.json()) as Record<string, unknown>;
+    const context = await request.newContext({ ignoreHTTPSErrors: true });
+    const answer = await context.fetch(url + path, { method, headers: { authorization: `Bearer ${token}` } });
+    const body = (await answer.json()) as Record<string, unknown>;
+    await context.dispose();
+    return body;
   };
 }
 
@@ -76,8 +95,12 @@ interface Watch {
 export const test = base.extend<{ watch: Watch }, { stage: Stage }>({
   stage: [
     async ({}, use) => {
-      if (DEMO !== "" && existsSync(DEMO))
-        return use(await stageOn(JSON.parse(readFileSync(DEMO, "utf8")) as Demo));
+      if (DEMO !== "" && existsSync(DEMO)) {
+        const { close, ...demo } = await stageOn(JSON.parse(readFileSync(DEMO, "utf8")) as Demo);
+        await use(demo);
+        await close();
+        return;
+      }
       const stage = await stageOnStandIn();
       await use(stage);
       await stage.standIn?.close();
