@@ -19,6 +19,7 @@ interface Demo {
   readonly ui_user: string;
   readonly ui_password: string;
   readonly tokens: { readonly admin: string };
+  readonly sleeps: boolean;
 }
 
 export interface Stage {
@@ -32,6 +33,8 @@ export interface Stage {
   readonly limited: readonly [name: string, password: string] | null;
   /** The stand-in, where it is one. */
   readonly standIn: StandIn | null;
+  /** Does the fleet go to sleep, and wake by a request? A single gateway does not. */
+  readonly sleeps: boolean;
   /** Asks the API as an administrator. */
   readonly asAdmin: (path: string, method?: string) => Promise<Record<string, unknown>>;
 }
@@ -58,6 +61,7 @@ async function stageOn(demo: Demo): Promise<Stage & { close: () => Promise<void>
     admin: ["admin", "admin"],
     limited: null,
     standIn: null,
+    sleeps: demo.sleeps,
     asAdmin: asking(demo.url, demo.tokens.admin),
     close: () => beside?.close() ?? Promise.resolve(),
   };
@@ -72,6 +76,7 @@ async function stageOnStandIn(): Promise<Stage> {
     admin: ["admin", "admin"],
     limited: ["limited", "limited"],
     standIn: started,
+    sleeps: true,
     asAdmin: asking(started.url, started.adminToken),
   };
 }
