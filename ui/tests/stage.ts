@@ -163,3 +163,15 @@ export async function translate(page: Page, text: string, target = "ja"): Promis
   await source(page).fill(text);
   await source(page).press("Control+Enter");
 }
+
+/** Refuses translations as the gateway does: what a page of another origin may read, it says. */
+export async function refuse(page: Page, status: number, seconds: number): Promise<void> {
+  const headers = {
+    "retry-after": String(seconds),
+    "x-request-id": "r-17",
+    "access-control-expose-headers": "X-Request-Id, Retry-After",
+  };
+  await page.route("**/translate/stream", route =>
+    route.fulfill({ status, headers, json: { error: "inner words" } }),
+  );
+}
