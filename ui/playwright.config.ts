@@ -6,7 +6,8 @@ export default defineConfig({
   testMatch: "*.spec.ts",
   timeout: 60_000,
   expect: { timeout: 15_000 },
-  workers: 2,
+  // A demo is one fleet for all tests, and has one page beside it.
+  workers: (process.env.PAGE_DEMO ?? "") === "" ? 2 : 1,
   reporter: process.env.TAP === "1" ? "./tests/tap.ts" : "list",
   outputDir: "test-results",
   use: {

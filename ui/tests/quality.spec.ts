@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import type { Page } from "@playwright/test";
 
 import { MANUAL } from "./stand-in/phrases";
-import { expect, result, signIn, source, test, translate } from "./stage";
+import { expect, refuse, result, signIn, source, test, translate } from "./stage";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -60,9 +60,7 @@ for (const choice of ["light", "dark"] as const) {
       expect(await findings(page), String(name)).toEqual([]);
       await page.keyboard.press("Escape");
     }
-    await page.route("**/translate/stream", route =>
-      route.fulfill({ status: 429, headers: { "retry-after": "30" }, json: { error: "x" } }),
-    );
+    await refuse(page, 429, 30);
     await translate(page, "Refused.");
     await expect(page.getByRole("alert")).toBeVisible();
     expect(await findings(page), "refused").toEqual([]);
@@ -99,7 +97,7 @@ test("speaks Japanese", async ({ page, stage }) => {
   await expect(page.getByRole("button", { name: /^翻訳 / })).toBeVisible();
   await page.locator(".language select").nth(1).selectOption({ label: "ドイツ語" });
   await translate(page, "One. Two.", "de");
-  await expect(page.getByRole("status").first()).toContainText("2 個の文節を翻訳しました。");
+  await expect(page.getByRole("status").first()).toContainText("翻訳しました。");
   expect(await findings(page)).toEqual([]);
 });
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Page } from "@playwright/test";
 
 import { MANUAL } from "./stand-in/phrases";
-import { expect, result, signIn, test, translate } from "./stage";
+import { expect, refuse, result, signIn, test, translate } from "./stage";
 
 const FOLDER = process.env.SCREENSHOTS ?? "";
 
@@ -88,9 +88,7 @@ test("signed out, and refused", async ({ page, stage }) => {
   await page.goto(stage.page);
   await shot(page, "signed-out");
   await signIn(page, stage);
-  await page.route("**/translate/stream", route =>
-    route.fulfill({ status: 429, headers: { "retry-after": "42" }, json: { error: "x" } }),
-  );
+  await refuse(page, 429, 42);
   await translate(page, MANUAL);
   await expect(page.getByRole("alert")).toBeVisible();
   await shot(page, "refused");

@@ -1,5 +1,5 @@
 /** One signs in through the issuer, tokens stay in memory, and everything that can go wrong is said. */
-import { expect, signIn, source, test } from "./stage";
+import { expect, result, signIn, source, test, translate } from "./stage";
 
 test("signs in and out", async ({ page, stage }) => {
   await signIn(page, stage);
@@ -54,13 +54,19 @@ test("says when the issuer refuses, and when it cannot be reached", async ({ pag
   await expect(page.getByRole("alert")).toContainText("cannot be reached");
 });
 
-test("keeps the text when the sign-in has expired", async ({ page, stage }) => {
+test("keeps the text, and what has come, when the sign-in has expired", async ({ page, stage }) => {
   await signIn(page, stage);
+  await translate(page, "First a text that is translated.", "de");
+  await expect(page.getByRole("status").first()).toContainText("Translated");
+  const before = await result(page).innerText();
+  await page.route("**/fleet", route => route.fulfill({ status: 401, json: { error: "no" } }));
+  await translate(page, "First a text that is translated.", "de");
+  const alert = page.getByRole("alert");
+  await expect(alert).toContainText("Your sign-in has expired");
+  await expect(result(page)).toHaveText(before);
   await source(page).fill("A text that must not be lost.");
-  await page.route("**/translate/stream", route => route.fulfill({ status: 401, json: { error: "no" } }));
-  await source(page).press("Control+Enter");
-  await expect(page.getByRole("alert")).toContainText("Your sign-in has expired");
-  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.unroute("**/fleet");
+  await alert.getByRole("button", { name: "Sign in" }).click();
   await page.getByLabel("Name").fill(stage.person[0]);
   await page.getByLabel("Password").fill(stage.person[1]);
   await page.getByRole("button", { name: "Sign in" }).click();

@@ -4,19 +4,22 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 
-import { type Page, test as base, expect } from "@playwright/test";
+import { type Page, test as base, expect, request } from "@playwright/test";
 
-import { type StandIn, standIn } from "./stand-in/server";
+import { type StandIn, pageAlone, policy, standIn } from "./stand-in/server";
 
 export { expect };
 
 interface Demo {
   readonly url: string;
   readonly issuer: string;
-  readonly ui_url: string;
+  /** Null: the front does not serve the page. */
+  readonly ui_url: string | null;
+  readonly origin: string;
   readonly ui_user: string;
   readonly ui_password: string;
   readonly tokens: { readonly admin: string };
+  readonly sleeps: boolean;
 }
 
 export interface Stage {
@@ -30,22 +33,38 @@ export interface Stage {
   readonly limited: readonly [name: string, password: string] | null;
   /** The stand-in, where it is one. */
   readonly standIn: StandIn | null;
+  /** Does the fleet go to sleep, and wake by a request? A single gateway does not. */
+  readonly sleeps: boolean;
   /** Asks the API as an administrator. */
   readonly asAdmin: (path: string, method?: string) => Promise<Record<string, unknown>>;
 }
 
 const DEMO = process.env.PAGE_DEMO ?? "";
 
-async function stageOn(demo: Demo): Promise<Stage> {
-  return Promise.resolve({
-    page: demo.ui_url,
-    origins: [demo.ui_url, demo.url, demo.issuer].map(url => new URL(url).origin),
+/** A demo whose front does not serve the page has it beside it, at the origin that the gateway lets call. */
+async function stageOn(demo: Demo): Promise<Stage & { close: () => Promise<void> }> {
+  const config = {
+    api: demo.url,
+    issuer: demo.issuer,
+    client_id: "page",
+    audience: "ollama",
+    operator_groups: ["ollama-operators"],
+    admin_groups: ["ollama-admins"],
+  };
+  const beside =
+    demo.ui_url === null ? await pageAlone(demo.origin, config, policy([demo.url, demo.issuer])) : null;
+  const address = demo.ui_url ?? `${demo.origin}/`;
+  return {
+    page: address,
+    origins: [address, demo.url, demo.issuer].map(url => new URL(url).origin),
     person: [demo.ui_user, demo.ui_password],
     admin: ["admin", "admin"],
     limited: null,
     standIn: null,
+    sleeps: demo.sleeps,
     asAdmin: asking(demo.url, demo.tokens.admin),
-  });
+    close: () => beside?.close() ?? Promise.resolve(),
+  };
 }
 
 async function stageOnStandIn(): Promise<Stage> {
@@ -57,14 +76,19 @@ async function stageOnStandIn(): Promise<Stage> {
     admin: ["admin", "admin"],
     limited: ["limited", "limited"],
     standIn: started,
+    sleeps: true,
     asAdmin: asking(started.url, started.adminToken),
   };
 }
 
+/** By a context of its own: the demo's certificate is signed by nobody else. */
 function asking(url: string, token: string): Stage["asAdmin"] {
   return async (path, method = "GET") => {
-    const answer = await fetch(url + path, { method, headers: { authorization: `Bearer ${token}` } });
-    return (await answer.json()) as Record<string, unknown>;
+    const context = await request.newContext({ ignoreHTTPSErrors: true });
+    const answer = await context.fetch(url + path, { method, headers: { authorization: `Bearer ${token}` } });
+    const body = (await answer.json()) as Record<string, unknown>;
+    await context.dispose();
+    return body;
   };
 }
 
@@ -76,8 +100,12 @@ interface Watch {
 export const test = base.extend<{ watch: Watch }, { stage: Stage }>({
   stage: [
     async ({}, use) => {
-      if (DEMO !== "" && existsSync(DEMO))
-        return use(await stageOn(JSON.parse(readFileSync(DEMO, "utf8")) as Demo));
+      if (DEMO !== "" && existsSync(DEMO)) {
+        const { close, ...demo } = await stageOn(JSON.parse(readFileSync(DEMO, "utf8")) as Demo);
+        await use(demo);
+        await close();
+        return;
+      }
       const stage = await stageOnStandIn();
       await use(stage);
       await stage.standIn?.close();
@@ -134,4 +162,16 @@ export async function translate(page: Page, text: string, target = "ja"): Promis
   await page.locator(".language select").nth(1).selectOption(target);
   await source(page).fill(text);
   await source(page).press("Control+Enter");
+}
+
+/** Refuses translations as the gateway does: what a page of another origin may read, it says. */
+export async function refuse(page: Page, status: number, seconds: number): Promise<void> {
+  const headers = {
+    "retry-after": String(seconds),
+    "x-request-id": "r-17",
+    "access-control-expose-headers": "X-Request-Id, Retry-After",
+  };
+  await page.route("**/translate/stream", route =>
+    route.fulfill({ status, headers, json: { error: "inner words" } }),
+  );
 }

@@ -14,6 +14,7 @@ export type Kind = keyof Pick<
   | "tooLarge"
   | "fileKind"
   | "model"
+  | "missing"
   | "tooLate"
   | "upstream"
   | "cut"
@@ -45,7 +46,7 @@ const BY_STATUS: Readonly<Record<number, Kind>> = {
   400: "invalid",
   401: "expired",
   403: "denied",
-  404: "model",
+  404: "missing",
   405: "invalid",
   408: "offline",
   413: "tooLarge",
@@ -62,11 +63,14 @@ const BY_STATUS: Readonly<Record<number, Kind>> = {
 
 /** A refusal by its status line, fields and body. */
 export function problemOfAnswer(status: number, fields: Headers, body: string): Problem {
-  const kind = BY_STATUS[status] ?? "internal";
+  const said = sentenceIn(body);
+  const known = BY_STATUS[status] ?? "internal";
+  // The gateway says 404 for a model as for a route.
+  const kind = known === "missing" && said?.startsWith("model ") === true ? "model" : known;
   const wait = Number(fields.get("retry-after") ?? Number.NaN);
   return new Problem(kind, {
     retryAfter: Number.isFinite(wait) ? wait : null,
-    said: sentenceIn(body),
+    said,
     reference: fields.get("x-request-id"),
   });
 }
@@ -114,7 +118,7 @@ export function problemOf(error: unknown): Problem {
 
 /** May the same call work later without the person changing anything? */
 export function mayRetry(problem: Problem): boolean {
-  return !["denied", "expired", "tooLarge", "fileKind", "invalid"].includes(problem.kind);
+  return !["denied", "expired", "tooLarge", "fileKind", "invalid", "missing"].includes(problem.kind);
 }
 
 /** Did the person, or the page in their name, end the call? */

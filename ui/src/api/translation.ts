@@ -148,6 +148,8 @@ export interface Settings {
   readonly characters: number | null;
   /** Endings of files, with their dot. */
   readonly kinds: readonly string[];
+  /** Bytes of one file; null: it names no limit. */
+  readonly fileBytes: number | null;
 }
 
 export async function settings(door: Door): Promise<Settings> {
@@ -156,6 +158,7 @@ export async function settings(door: Door): Promise<Settings> {
   return {
     characters: limit !== null && limit > 0 ? limit : null,
     kinds: texts(fields.supportedFilesFormat),
+    fileBytes: numberOrNull(fields.fileBytes),
   };
 }
 

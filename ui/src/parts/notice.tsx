@@ -1,6 +1,5 @@
-/** What went wrong, in sentences, with the way on: try again (when it is time), sign in, or close. */
+/** What went wrong, in sentences, with the way on: try again (when it is time), or close. */
 import { type Problem, mayRetry, sentences } from "../api/problem";
-import { useSurroundings } from "../shell/surroundings";
 import { useSpeech } from "../words/speak";
 import { useNow } from "./load";
 
@@ -14,10 +13,11 @@ interface Props {
 
 export function ProblemNotice({ problem, at = 0, onRetry, onClose }: Props) {
   const { words } = useSpeech();
-  const { signIn } = useSurroundings();
   const wait = at > 0 && problem.retryAfter !== null ? at + problem.retryAfter * 1000 : 0;
   const now = useNow(wait > 0);
   const left = Math.max(0, Math.ceil((wait - now) / 1000));
+  // The shell says so once, for all that fails by it.
+  if (problem.kind === "expired") return null;
   return (
     <div className="notice problem" role="alert">
       <div>
@@ -27,11 +27,6 @@ export function ProblemNotice({ problem, at = 0, onRetry, onClose }: Props) {
         {left > 0 && mayRetry(problem) && <p aria-live="off">{words.problems.tryIn(left)}</p>}
       </div>
       <div className="row">
-        {problem.kind === "expired" && (
-          <button type="button" onClick={signIn}>
-            {words.account.signIn}
-          </button>
-        )}
         {onRetry !== undefined && mayRetry(problem) && (
           <button type="button" onClick={onRetry} disabled={left > 0}>
             {words.problems.tryNow}

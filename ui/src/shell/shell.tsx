@@ -46,10 +46,24 @@ export function Shell({ config, keeper, choices }: Props) {
       </>
     );
   }
-  return <SignedIn config={config} keeper={keeper} choices={choices} person={session.person} />;
+  return (
+    <SignedIn
+      config={config}
+      keeper={keeper}
+      choices={choices}
+      person={session.person}
+      expired={session.expired}
+    />
+  );
 }
 
-function SignedIn({ config, keeper, choices, person }: Props & { person: Person }) {
+function SignedIn({
+  config,
+  keeper,
+  choices,
+  person,
+  expired,
+}: Props & { person: Person; expired: boolean }) {
   const door = useMemo<Door>(
     () => ({ origin: config.api, token: keeper.token, expired: keeper.expire }),
     [config, keeper],
@@ -77,8 +91,23 @@ function SignedIn({ config, keeper, choices, person }: Props & { person: Person 
       <Bar name={config.name} onSignOut={signOut}>
         {choices}
       </Bar>
+      {expired && <Expired />}
       <Room />
     </SurroundingsContext>
+  );
+}
+
+/** What is on the screen stays until the person goes to sign in. */
+function Expired() {
+  const { words } = useSpeech();
+  const { signIn } = useSurroundings();
+  return (
+    <div className="expired notice problem" role="alert">
+      <p>{words.account.again}</p>
+      <button type="button" className="primary" onClick={signIn}>
+        {words.account.signIn}
+      </button>
+    </div>
   );
 }
 

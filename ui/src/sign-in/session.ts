@@ -16,11 +16,16 @@ import type { Config } from "../config";
 export type Session =
   | { readonly state: "out"; readonly note: Note | null }
   | { readonly state: "busy" }
-  | { readonly state: "in"; readonly person: Person };
+  | {
+      readonly state: "in";
+      readonly person: Person;
+      /** The token no longer holds: what is on the screen stays, and a new sign-in is offered. */
+      readonly expired: boolean;
+    };
 
 /** Why nobody is signed in. */
 export type Note =
-  | { readonly kind: "signedOut" | "again" | "unfinished" | "unreachable" | "opaque" }
+  | { readonly kind: "signedOut" | "unfinished" | "unreachable" | "opaque" }
   | { readonly kind: "refused"; readonly reason: string };
 
 /** Somebody who is signed in, as far as the page shows it. What one may do is the gateway's to say. */
@@ -58,7 +63,6 @@ export class Keeper {
       monitorSession: false,
     });
     this.manager.events.addAccessTokenExpiring(() => void this.renew());
-    this.manager.events.addAccessTokenExpired(() => this.expire());
   }
 
   readonly subscribe = (listener: () => void) => {
@@ -117,12 +121,12 @@ export class Keeper {
       .catch(() => undefined);
   }
 
-  /** The gateway, or the clock, says that the token no longer holds. */
+  /** The gateway says that the token no longer holds. Its word counts, not this device's clock. */
   readonly expire = () => {
-    if (this.accessToken === null) return;
+    if (this.session.state !== "in" || this.accessToken === null) return;
     this.accessToken = null;
     void this.manager.removeUser();
-    this.tell({ state: "out", note: { kind: "again" } });
+    this.tell({ ...this.session, expired: true });
   };
 
   private async renew(): Promise<void> {
@@ -140,7 +144,7 @@ export class Keeper {
       return;
     }
     this.accessToken = user.access_token;
-    this.tell({ state: "in", person: personOf(user, this.config) });
+    this.tell({ state: "in", person: personOf(user, this.config), expired: false });
   }
 
   private tell(session: Session): void {

@@ -72,6 +72,7 @@ function View({ table: { sideBySide, setSideBySide } }: { table: Table }) {
 function Go({ table }: { table: Table }) {
   const { words } = useSpeech();
   const { job, stop } = table.translation;
+  const settled = job.phase === "done" && job.wish?.q === table.desk.draft.text;
   if (job.phase === "running" || job.again !== null) {
     return (
       <button type="button" className="primary go" onClick={stop}>
@@ -80,7 +81,12 @@ function Go({ table }: { table: Table }) {
     );
   }
   return (
-    <button type="button" className="primary go" disabled={!table.ready} onClick={table.translate}>
+    <button
+      type="button"
+      className={settled ? "primary go settled" : "primary go"}
+      disabled={!table.ready}
+      onClick={table.translate}
+    >
       {words.result.translate} <kbd>Ctrl ↵</kbd>
     </button>
   );

@@ -39,7 +39,11 @@ export function useDesk(): Desk {
     draft: whole,
     change: part => setDraft(before => ({ ...before, target: whole.target, ...part })),
     languages: offered,
-    limits: { ...config.limits, characters: said?.characters ?? config.limits.characters },
+    limits: {
+      ...config.limits,
+      characters: said?.characters ?? config.limits.characters,
+      fileBytes: said?.fileBytes ?? config.limits.fileBytes,
+    },
     kinds: said === null || said.kinds.length === 0 ? KINDS : said.kinds,
     terms,
     setTerms,

@@ -181,6 +181,7 @@ export const en = {
     tooLarge: "The text or file is larger than the service takes.",
     fileKind: "This kind of file cannot be translated.",
     model: "The model for this is not available. Ask the people who run this service.",
+    missing: "This installation does not offer this.",
     tooLate: "This took too long. Try a shorter text.",
     upstream: "The language model had a fault. Trying again usually helps.",
     cut: "The connection broke before the end. What had arrived is kept.",

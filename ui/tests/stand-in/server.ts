@@ -37,12 +37,27 @@ export interface StandIn extends Listening {
   readonly adminToken: string;
 }
 
+/** Only the page, at the root of an address, as any web server would have it. */
+export async function pageAlone(
+  address: string,
+  config: Record<string, unknown>,
+  policy: string,
+): Promise<Listening> {
+  const server = createServer((request, response) => {
+    const { pathname } = new URL(request.url ?? "/", address);
+    page(pathname, response, config, policy).catch(() => response.destroy());
+  });
+  return listening(server, Number(new URL(address).port));
+}
+
 export async function standIn(): Promise<StandIn> {
   const world = newWorld();
   const signsIn = await issuer();
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://any");
-    const done = isOfPage(pathname) ? page(pathname, response, signsIn.url) : api(request, response, world);
+    const done = isOfPage(pathname)
+      ? page(pathname, response, config(signsIn.url), policy([signsIn.url]))
+      : api(request, response, world);
     done.catch(() => response.destroy());
   });
   const front = await listening(server);
@@ -58,18 +73,23 @@ export async function standIn(): Promise<StandIn> {
   };
 }
 
-/** As a front would send it: only itself and the issuer. */
-const policy = (signsIn: string) =>
-  `default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self' ${signsIn}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'`;
+/** As a front would send it: only itself and the origins named, the issuer's among them. */
+export const policy = (origins: readonly string[]) =>
+  `default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self' ${origins.join(" ")}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'`;
 
 /** Of the page: everything under `/ui/`, and the same at the root as long as it looks like a file. */
 const isOfPage = (path: string) =>
   path === "/" || path.startsWith("/ui/") || path === "/config.json" || TYPES[extname(path)] !== undefined;
 
-async function page(asked: string, response: ServerResponse, signsIn: string): Promise<void> {
+async function page(
+  asked: string,
+  response: ServerResponse,
+  settings: Record<string, unknown>,
+  csp: string,
+): Promise<void> {
   const path = asked.replace(/^\/ui\//, "/");
   if (path.endsWith("/config.json")) {
-    sendJson(response, 200, config(signsIn));
+    sendJson(response, 200, settings);
     return;
   }
   const name = normalize(path.endsWith("/") ? "/index.html" : path);
@@ -80,7 +100,7 @@ async function page(asked: string, response: ServerResponse, signsIn: string): P
   }
   response.writeHead(200, {
     "content-type": TYPES[extname(name)] ?? "application/octet-stream",
-    "content-security-policy": policy(signsIn),
+    "content-security-policy": csp,
     "x-content-type-options": "nosniff",
   });
   response.end(content);

@@ -2,14 +2,14 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** A server on a free port of this machine. */
+/** A server on a port of this machine, by default a free one. */
 export interface Listening {
   readonly url: string;
   readonly close: () => Promise<void>;
 }
 
-export async function listening(server: Server): Promise<Listening> {
-  await new Promise<void>(resolve => server.listen(0, "127.0.0.1", resolve));
+export async function listening(server: Server, wanted = 0): Promise<Listening> {
+  await new Promise<void>(resolve => server.listen(wanted, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   const close = () =>
     new Promise<void>(resolve => {

@@ -62,7 +62,7 @@ describe("a refusal", () => {
     [400, "invalid"],
     [401, "expired"],
     [403, "denied"],
-    [404, "model"],
+    [404, "missing"],
     [408, "offline"],
     [413, "tooLarge"],
     [415, "fileKind"],
@@ -74,6 +74,11 @@ describe("a refusal", () => {
     [418, "internal"],
   ] satisfies [number, Kind][])("of status %i is %s", (status, kind) => {
     expect(answer(status).kind).toBe(kind);
+  });
+
+  it("of a model is told from one of a route", () => {
+    expect(answer(404, '{"error":"model \'x\' not found; try another"}').kind).toBe("model");
+    expect(answer(404, '{"error":"there is no such route here"}').kind).toBe("missing");
   });
 
   it("says when to try again, and who it was", () => {
@@ -93,7 +98,7 @@ describe("a refusal", () => {
   });
 
   it("is not tried again in vain", () => {
-    const vain: Kind[] = ["denied", "expired", "tooLarge", "fileKind", "invalid"];
+    const vain: Kind[] = ["denied", "expired", "tooLarge", "fileKind", "invalid", "missing"];
     const kinds: Kind[] = [...vain, "limit", "overloaded", "waking", "upstream", "cut", "offline"];
     expect(kinds.filter(kind => !mayRetry(new Problem(kind)))).toEqual(vain);
   });
