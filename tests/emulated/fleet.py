@@ -69,11 +69,9 @@ class Fleet:
         self.start("front", "gateway", "--config", str(self.folder / "front/gateway.toml"), **(environment | own))
 
     def start_scaler(self):
-        """Growth by the metric: the leader's own call only wakes the fleet. Boots and idle times are this machine's, for what
-        a launch costs is weighed against every idle minute."""
+        """Growth by the metric: the leader's own call only wakes the fleet."""
         self.scaler = {"AWS_ENDPOINT_URL_AUTO_SCALING": self.fake, "AWS_ENDPOINT_URL_ELASTIC_LOAD_BALANCING_V2": self.fake, "AWS_EC2_METADATA_DISABLED": "true",
-                       "SCALER__GROUP__DRIVE": "metrics", "SCALER__POLICY__IDLE_MINUTES": "0.4", "SCALER__GROUP__BOOT_SECONDS": "10",
-                       "SCALER__GROUP__WARM_BOOT_SECONDS": "8", "SCALER__GROUP__LAUNCH_REFILL_SECONDS": "0"}
+                       "SCALER__GROUP__DRIVE": "metrics"}
         self.start("scaler", "scaler", "--config", str(self.folder / "front/scaler.toml"), **self.scaler)
 
     def order(self, *words):

@@ -183,11 +183,12 @@ def measured(ministack, deployment):
 
 
 def sleep(fleet, deployment):
-    fleet.order("release")
+    """By an operator's word: how long a surplus node is held without one is the simulations' to show."""
+    fleet.order("sleep")
     gone = within(150, lambda: fleet.state()["instances"] == [] and fleet.state()["desired"] == 0)
     state = fleet.state()
     phase = within(30, lambda: fleet.tables(deployment.outputs["Table"])[(f"FLEET#{deployment.name}", "STATE")] if gone else None)
-    promise("back to zero when nobody asks", gone and phase, f"{json.dumps(state)}\n{log('scaler')}")
+    promise("told to sleep, it goes back to zero", gone and phase, f"{json.dumps(state)}\n{log('scaler')}")
     ended = {one.split()[1] for one in state["calls"] if one.startswith("TerminateInstance")}
     drained = completed(fleet, "drain")
     promise("every node was ended by name, after it had drained and said so", len(ended) >= 2 and ended == drained, state["calls"])
