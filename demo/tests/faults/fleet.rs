@@ -226,7 +226,7 @@ impl Fleet {
             let lines: Vec<_> =
                 text.lines().filter(|line| !line.contains("\"message\":\"request\"")).collect();
             let last = lines[lines.len().saturating_sub(40)..].join("\n");
-            writeln!(std::io::stderr(), "--- {}\n{last}", path.display()).unwrap();
+            let _ = writeln!(std::io::stderr(), "--- {}\n{last}", path.display());
         }
     }
 }
