@@ -1,7 +1,7 @@
 //! The life of the fleet as the leader drives it: asleep, waking, awake, falling asleep, broken. Pure: what was seen
 //! and decided comes in, the next state and what must be done for it go out.
 //!
-//! [`boots`] says which launches came up and which never will; [`phase`] is the rule from state to state.
+//! [`boots`] says which launches came up and which never will; `phase` is the rule from state to state.
 
 pub mod boots;
 mod phase;
