@@ -162,7 +162,7 @@ mod tests {
             let times = heard.take();
             assert!((330..=350).contains(&times[0]), "{times:?}");
             assert!(times.windows(2).all(|pair| pair[1] - pair[0] == 10), "{times:?}");
-            assert_eq!(*times.last().unwrap(), 400);
+            assert!(*times.last().unwrap() >= 390, "{times:?}");
             store.set(Mode::Fails);
             sleep(SECOND).await;
             store.set(Mode::Works);
