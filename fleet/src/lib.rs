@@ -9,6 +9,7 @@ pub mod store;
 pub mod lease;
 pub mod publish;
 pub mod telemetry;
+pub mod supervisor;
 pub mod shutdown;
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::thread;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use fleet::shutdown::{self, Tasks};
+use fleet::supervisor;
 use fleet::telemetry;
 use gateway::config::{self, Config};
 use gateway::identity::{DenialsCommand, KeysCommand};
@@ -117,6 +118,7 @@ fn serve(config: Config) -> anyhow::Result<()> {
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
     tracing::info!(%address, admin = %admin_address, cores, version = env!("CARGO_PKG_VERSION"), "serving");
+    supervisor::ready();
     first.block_on(async {
         shutdown::listen(&tasks)?;
         tasks.spawn(drain::follow(gateway.shared.clone()));

@@ -219,9 +219,15 @@ impl Process {
         );
         let file = dir.path().join("gateway.toml");
         std::fs::write(&file, config).unwrap();
+        let supervisor = std::os::unix::net::UnixDatagram::bind(dir.path().join("notify")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
+        command.env("NOTIFY_SOCKET", dir.path().join("notify"));
         command.arg("--config").arg(file).stderr(Stdio::piped()).kill_on_drop(true);
         let process = Self { child: command.spawn().unwrap(), port, issuer, _dir: dir };
+        let mut told = [0; 64];
+        supervisor.set_read_timeout(Some(PATIENCE)).unwrap();
+        let length = supervisor.recv(&mut told).expect("the supervisor is told");
+        assert_eq!(std::str::from_utf8(&told[..length]).unwrap().trim(), "READY=1");
         let ready = async {
             while !process.get("/readyz").await.is_ok_and(|answer| answer.status() == 200) {
                 tokio::time::sleep(Duration::from_millis(20)).await;

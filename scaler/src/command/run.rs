@@ -1,6 +1,7 @@
 //! `scaler`: until SIGTERM, or without acting.
 
 use fleet::shutdown::{self, Tasks};
+use fleet::supervisor;
 use fleet::telemetry;
 use scaler::config::Config;
 use scaler::run::Scaler;
@@ -15,6 +16,7 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
     let machines = machines(config, Use::Keep).await?;
     let scaler = Scaler::new(parts(config, &machines).await?, &name());
     tracing::info!(fleet = config.fleet.name, version = env!("CARGO_PKG_VERSION"), "scaling");
+    supervisor::ready();
     Box::pin(scaler.run(tasks.draining().clone())).await;
     if let Some(local) = machines.local {
         local.close(tasks.stopping().cancelled()).await;
