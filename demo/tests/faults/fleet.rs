@@ -1,7 +1,6 @@
 //! A fleet of a test: an issuer, fronts and scalers as processes, and nodes that the scaler starts.
 
 use std::fs::{self, File};
-use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
@@ -214,6 +213,7 @@ impl Fleet {
     }
 
     /// The last lines of every log, for whoever looks at a failure.
+    #[expect(clippy::print_stderr, reason = "the harness shows what a failed test has printed")]
     fn tell_logs(&self) {
         let logs = [self.folder.path().to_owned(), self.file("machines")];
         let entries = logs.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
@@ -224,7 +224,7 @@ impl Fleet {
             let lines: Vec<_> =
                 text.lines().filter(|line| !line.contains("\"message\":\"request\"")).collect();
             let last = lines[lines.len().saturating_sub(40)..].join("\n");
-            writeln!(std::io::stderr(), "--- {}\n{last}", path.display()).unwrap();
+            eprintln!("--- {}\n{last}", path.display());
         }
     }
 }
