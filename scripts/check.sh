@@ -48,7 +48,7 @@ trap 'rm -f "$log"; scripts/emulators.sh stop' EXIT
 # shellcheck source=/dev/null
 . .tools/emulators.env
 check "formats" cargo fmt --all --check
-check "scripts" .tools/python/bin/shellcheck .ci/run scripts/*.sh scripts/deploy/*.sh tests/clients/*.sh
+check "scripts" .tools/python/bin/shellcheck .ci/run scripts/*.sh scripts/deploy/*.sh tests/clients/*.sh demo/tests/faults/*.sh
 check "dependencies" scripts/deny.sh
 check "lints" cargo clippy --locked --workspace --all-targets --features gateway/aws,scaler/aws -- -D warnings
 check "documents of the code" cargo doc --locked --workspace --no-deps --features gateway/aws,scaler/aws

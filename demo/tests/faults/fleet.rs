@@ -1,8 +1,7 @@
 //! A fleet of a test: an issuer, fronts and scalers as processes, and nodes that the scaler starts.
 
 use std::fs::{self, File};
-use std::io::Write;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -18,7 +17,7 @@ use tokio::time::sleep;
 
 use crate::ask::Caller;
 use crate::machines::{self, Boot, MODEL, Machines, Pace};
-use crate::process::{Process, bury, program};
+use crate::process::{Process, bury, free_address, program};
 use crate::view::View;
 
 /// Longest that anything may take on a machine that has other things to do.
@@ -63,7 +62,7 @@ pub struct Fleet {
     pub machines: Arc<Machines>,
     pub store: SqliteStore,
     pub caller: Caller,
-    ports: Vec<u16>,
+    addresses: Vec<SocketAddr>,
     watching: JoinHandle<()>,
     lifeline: Option<File>,
     issuer: Issuer,
@@ -85,7 +84,7 @@ impl Fleet {
             machines,
             store,
             caller: Caller::new(token, setting.pace.words),
-            ports: Vec::new(),
+            addresses: Vec::new(),
             watching,
             lifeline: Some(lifeline),
             folder,
@@ -93,7 +92,7 @@ impl Fleet {
         };
         fleet.write_configuration(&setting);
         for at in 0..setting.fronts {
-            fleet.ports.push(free_port());
+            fleet.addresses.push(free_address());
             let process = fleet.front(at);
             fleet.fronts.push(process);
         }
@@ -127,8 +126,7 @@ impl Fleet {
 
     /// Starts the front of that number, on its port.
     pub fn front(&self, at: usize) -> Process {
-        let listen =
-            format!("[listen]\naddress = \"127.0.0.1:{}\"\nadmin = \"127.0.0.1:0\"\n", self.ports[at]);
+        let listen = format!("[listen]\naddress = \"{}\"\nadmin = \"127.0.0.1:0\"\n", self.addresses[at]);
         let named = format!("[fleet]\nname = \"{NAME}\"\nnode = \"front-{at}\"\nboot_estimate_seconds = 3\n");
         let config = self.file(&format!("front-{at}.toml"));
         fs::write(&config, fs::read_to_string(self.file("front.toml")).unwrap() + &listen + &named).unwrap();
@@ -153,15 +151,14 @@ impl Fleet {
 
     /// Where a front is reached.
     pub fn url(&self, front: usize) -> String {
-        format!("https://127.0.0.1:{}", self.ports[front])
+        format!("https://{}", self.addresses[front])
     }
 
-    /// Waits until a front takes connections.
+    /// Waits until a front serves.
     pub async fn serves(&self, front: usize) {
-        let address = (Ipv4Addr::LOCALHOST, self.ports[front]);
         let begun = Instant::now();
-        while tokio::net::TcpStream::connect(address).await.is_err() {
-            assert!(begun.elapsed() < PATIENCE, "front {front} does not listen");
+        while self.fronts[front].said("serving") == 0 {
+            assert!(begun.elapsed() < PATIENCE, "front {front} does not serve: {}", self.fronts[front].log());
             sleep(Duration::from_millis(20)).await;
         }
     }
@@ -216,6 +213,7 @@ impl Fleet {
     }
 
     /// The last lines of every log, for whoever looks at a failure.
+    #[expect(clippy::print_stderr, reason = "the harness shows what a failed test has printed")]
     fn tell_logs(&self) {
         let logs = [self.folder.path().to_owned(), self.file("machines")];
         let entries = logs.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
@@ -226,7 +224,7 @@ impl Fleet {
             let lines: Vec<_> =
                 text.lines().filter(|line| !line.contains("\"message\":\"request\"")).collect();
             let last = lines[lines.len().saturating_sub(40)..].join("\n");
-            let _ = writeln!(std::io::stderr(), "--- {}\n{last}", path.display());
+            eprintln!("--- {}\n{last}", path.display());
         }
     }
 }
@@ -250,10 +248,6 @@ fn lifeline(folder: &Path) -> File {
     let path = folder.join("lifeline");
     assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
     File::options().read(true).write(true).open(path).unwrap()
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 
 /// What all gateways are told. Limits stand in nobody's way here.
@@ -315,11 +309,9 @@ stop_seconds = {stop}
 
 [group.local.environment]
 NODE = "{{id}}"
-GATEWAY__LISTEN__ADDRESS = "{{address}}"
 GATEWAY__LISTEN__ADMIN = "127.0.0.1:0"
 GATEWAY__FLEET__NAME = "{NAME}"
 GATEWAY__FLEET__NODE = "{{id}}"
-GATEWAY__FLEET__ADDRESS = "{{address}}"
 
 [policy]
 idle_minutes = {idle}

@@ -11,6 +11,8 @@ use serde::Deserialize;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
+use crate::process::free_address;
+
 /// The model that all have.
 pub const MODEL: &str = "tiny";
 
@@ -101,7 +103,7 @@ impl Machines {
             Boot::Dies(after) => (after, "dies".to_owned()),
         };
         sleep(after).await;
-        let (path, part) = (self.folder.join(format!("ollama-{id}")), self.folder.join(format!("{id}.part")));
+        let (path, part) = (self.folder.join(format!("boot-{id}")), self.folder.join(format!("{id}.part")));
         fs::write(&part, ends + "\n").and_then(|()| fs::rename(part, path)).unwrap();
     }
 
@@ -117,7 +119,7 @@ impl Machines {
             ollama.hold_tokens_after(tokens);
         }
         state.ollamas.insert(id.to_owned(), ollama.clone());
-        ollama.url()
+        format!("{} {}", ollama.url(), free_address())
     }
 
     /// Every stream stops after so many tokens, everywhere.
