@@ -29,6 +29,7 @@ impl Means {
     /// Wants a model, and tells how its nodes come to it.
     pub(super) async fn pull(&self, errands: Errands<'_>) -> Result<Begun, Refusal> {
         let (shared, model) = (&self.shared, &errands.ask.model);
+        let _ = shared.roster.read().await; // who there is now; while the store fails, who was
         if shared.keeper().is_ok_and(|keeper| !keeper.known().reachable) && !shared.has_other_nodes() {
             return Err(unreachable_now());
         }
@@ -62,6 +63,7 @@ impl Means {
                 format!("this node's configuration keeps {model}; take it out of `ollama.models` first");
             return Err(Refusal::Forbidden(text));
         }
+        let _ = shared.roster.read().await;
         let wish = shared.wishes.unwant(model).await.map_err(|error| not_changed(&error))?;
         if wish.is_some() {
             tracing::info!(caller = errands.caller.principal.as_str(), %model, "a model is no longer wanted");
