@@ -23,5 +23,6 @@ pub mod admin;
 pub mod drain;
 pub mod wake;
 pub mod report;
+pub mod history;
 #[cfg(test)]
 mod fake_store;

@@ -16,6 +16,7 @@ use crate::connection::handshake::Certificate;
 use crate::connection::serve::Server;
 use crate::drain::{Drain, Phase};
 use crate::error::Refusal;
+use crate::history::History;
 use crate::identity::{Denials, Identity};
 use crate::metrics::{Metrics, Present};
 use crate::ollama::known::Known;
@@ -84,6 +85,8 @@ pub struct Shared {
     pub store: Arc<dyn Store>,
     /// The page, where one is configured.
     pub page: Option<Page>,
+    /// The fleet's last hours.
+    pub history: History,
     /// Translated files that wait to be fetched.
     pub translated: Kept,
 }
@@ -222,6 +225,7 @@ impl Gateway {
             models,
             store: store.clone(),
             page: config.ui.directory.as_deref().map(Page::read).transpose()?,
+            history: History::default(),
             translated: Kept::new(&config.translate),
             config,
         };
@@ -279,6 +283,7 @@ impl Gateway {
             self.shared.quota.keep_settling(),
             reporter.run(),
             self.shared.denials.keep_fresh(),
+            shared.history.run(self.store.clone(), &shared.config.fleet.name, shared.keeper().is_err()),
             self.upkeep(),
         );
     }
