@@ -111,7 +111,10 @@ fn point(at: i64, reports: &[Report], before: &mut Before) -> Point {
         queued: reports.iter().map(|report| report.queued).sum(),
         wait_seconds: reports.iter().map(|report| report.oldest_wait_seconds).fold(0.0, f64::max),
         requests_per_second: grown.requests as f64 / EVERY as f64,
-        tokens_per_second: nodes.iter().map(|report| report.tokens_per_second).sum(),
+        tokens_per_second: nodes
+            .iter()
+            .map(|report| report.tokens_per_second)
+            .fold(0.0, |sum, rate| sum + rate),
         errors: grown.errors,
     }
 }
@@ -161,6 +164,10 @@ mod tests {
         }
         let told = history.as_json();
         let points = told["points"].as_array().unwrap();
+        assert!(
+            points[0]["tokens_per_second"].as_f64().unwrap().is_sign_positive(),
+            "no -0.0 for people to read"
+        );
         assert_eq!((points.len(), &points[0]["at"], &told["every_seconds"]), (720, &json!(280), &json!(30)));
     }
 }
