@@ -26,5 +26,6 @@ pub mod substitute;
 pub mod wake;
 pub mod wishes;
 pub mod report;
+pub mod history;
 #[cfg(test)]
 mod fake_store;

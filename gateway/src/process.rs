@@ -16,6 +16,7 @@ use crate::connection::handshake::Certificate;
 use crate::connection::serve::Server;
 use crate::drain::{Drain, Phase};
 use crate::error::Refusal;
+use crate::history::History;
 use crate::identity::{Denials, Identity};
 use crate::instance::Machine;
 use crate::metrics::{Metrics, Present};
@@ -91,6 +92,8 @@ pub struct Shared {
     pub store: Arc<dyn Store>,
     /// The page, where one is configured.
     pub page: Option<Page>,
+    /// The fleet's last hours.
+    pub history: History,
     /// Translated files that wait to be fetched.
     pub translated: Kept,
 }
@@ -239,6 +242,7 @@ impl Gateway {
             converge,
             store: store.clone(),
             page: config.ui.directory.as_deref().map(Page::read).transpose()?,
+            history: History::default(),
             translated: Kept::new(&config.translate),
             config,
         };
@@ -303,6 +307,7 @@ impl Gateway {
             self.shared.denials.keep_fresh(),
             Box::pin(self.live_in_group()),
             Box::pin(self.stand_in()),
+            shared.history.run(self.store.clone(), &shared.config.fleet.name, shared.keeper().is_err()),
             self.upkeep(),
         );
     }

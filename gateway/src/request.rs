@@ -192,7 +192,8 @@ impl Journey {
         }
         if route.permission == Permission::Operate && !caller.rights.operate {
             return Err(Refusal::Forbidden(
-                "only operators may wake the fleet or put it to sleep".to_owned(),
+                "only operators may see the history of the fleet, wake it, hold it, or put it to sleep"
+                    .to_owned(),
             ));
         }
         if route.permission == Permission::Administer && !caller.rights.manage_models {

@@ -41,6 +41,8 @@ pub enum Book {
     Usage,
     /// `/fleet/hold`
     Hold,
+    /// `/fleet/history`
+    History,
 }
 
 #[derive(Deserialize)]
@@ -107,6 +109,7 @@ impl Journey {
                 json!({ "denials": denials.iter().map(shown).collect::<Vec<_>>() })
             }
             (Book::Usage, _) => self.used_by(caller).await?,
+            (Book::History, _) => self.shared.history.as_json(),
             (Book::Hold, _) => return self.hold(caller, &read(&body)?).await,
         };
         Ok(answer(&value))

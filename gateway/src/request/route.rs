@@ -124,6 +124,7 @@ pub static ROUTES: &[Route] = {
         row("POST",      "/fleet/hold",          Native,    Administrative, Operate,      Keep(Book::Hold)),
         row("GET, POST, DELETE", "/fleet/keys",  Native,    Administrative, Administer,   Keep(Book::Keys)),
         row("GET, POST, DELETE", "/fleet/denials", Native,  Administrative, Administer,   Keep(Book::Denials)),
+        row("GET",       "/fleet/history",       Native,    Read,           Operate,      Keep(Book::History)),
         row("GET",       "/fleet/usage",         Native,    Read,           User,         Keep(Book::Usage)),
         row("GET, HEAD", "/ui/{*}",              Native,    Public,         Anyone,       Page),
         row("GET, HEAD", "/api/tags",            Native,    Read,           User,         Tags),

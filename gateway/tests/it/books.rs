@@ -120,6 +120,17 @@ async fn the_page_is_served_where_it_is_configured() {
 }
 
 #[tokio::test]
+async fn operators_see_the_last_hours() {
+    let ollama = ollama().await;
+    let gateway = TestGateway::in_front_of(&ollama).await.start().await;
+    let operator = gateway.token_in("operators");
+    let (status, told) = ask(&gateway, "GET", &operator, "/fleet/history", &Value::Null).await;
+    assert_eq!((status, &told["every_seconds"]), (200, &json!(30)));
+    assert_eq!(told["points"].as_array().unwrap().len(), 1, "the first at once: {told}");
+    assert_eq!(ask(&gateway, "GET", &gateway.token(), "/fleet/history", &Value::Null).await.0, 403);
+}
+
+#[tokio::test]
 async fn operators_hold_nodes_for_a_while() {
     let ollama = ollama().await;
     let gateway = TestGateway::in_front_of(&ollama).await.start().await;

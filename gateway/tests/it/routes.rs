@@ -181,6 +181,7 @@ async fn what_a_caller_may_not_is_403_before_anything_else() {
             "/fleet/hold",
             "/fleet/keys",
             "/fleet/denials",
+            "/fleet/history",
             "/api/pull",
             "/api/delete"
         ]
