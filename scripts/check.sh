@@ -57,5 +57,6 @@ suite "official clients" scripts/clients.sh
 suite "templates" scripts/templates.sh
 suite "images" scripts/images.sh
 suite "deployment" python3 -B scripts/deploy/checks.py
+suite "a fleet on emulators" scripts/emulated-fleet.sh
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]
