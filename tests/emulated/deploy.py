@@ -125,7 +125,7 @@ class Deployment:
         """What the fake of Auto Scaling and load balancing is to be: the deployed group, policy, rule and target group."""
         scaling, metrics = self.ministack.client("autoscaling"), self.ministack.client("cloudwatch")
         group = scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[self.outputs["Group"]])["AutoScalingGroups"][0]
-        alarm = next(one for one in metrics.describe_alarms()["MetricAlarms"] if one["MetricName"] == "NodesShort" and one["Namespace"] == "OllamaFleet")
+        alarm = next(one for one in metrics.describe_alarms()["MetricAlarms"] if one["MetricName"] == "NodesShort" and one["Dimensions"] == [{"Name": "Fleet", "Value": self.name}])
         policy = next(one for one in scaling.describe_policies()["ScalingPolicies"] if one["PolicyARN"] in alarm["AlarmActions"])
         targets = self.ministack.client("elbv2").describe_target_groups(TargetGroupArns=[entrance["gpu_target_group"]])["TargetGroups"][0]
         return {

@@ -64,6 +64,14 @@ def deploy(ministack):
                               ({"Egress": "none"}, "nodes in private subnets must reach AWS")):
         words = refused(ministack, **changes)
         promise(f"with {json.dumps(changes)} it is refused by a sentence", sentence in words, words)
+    for preset, stacks in (("single", 7), ("dev", 12), ("prod", 12)):
+        other = Deployment(ministack, preset)
+        try:
+            other.create(preset, lambda _: None)
+            why = sorted(other.stacks)
+        except Refused as words:
+            why = words
+        promise(f"so does the preset {preset}", len(other.stacks) == stacks, why)
     return deployment
 
 
@@ -152,7 +160,7 @@ def remembered(fleet, deployment):
 def grow(fleet, bearer):
     """An operator wants two: the metric drives the group, and the weights go to the nodes once two are healthy."""
     fleet.order("hold", "2", "--for", "5m")
-    on = within(150, lambda: fleet.state()["weights"][0] > 0)
+    on = within(240, lambda: fleet.state()["weights"][0] > 0)
     state = fleet.state()
     ready = [one for one in state["instances"] if one["target"] == "healthy"]
     promise("NodesShort in CloudWatch and the deployed steps bring a second node, and the rule then leads to the nodes",
@@ -175,7 +183,7 @@ def measured(ministack, deployment):
         return max((point[statistic] for point in points), default=None)
 
     names = {one["MetricName"] for one in client.list_metrics(Namespace="OllamaFleet", Dimensions=dimension)["Metrics"]}
-    alarmed = {one["MetricName"] for one in client.describe_alarms()["MetricAlarms"] if one["Namespace"] == "OllamaFleet" and one["MetricName"] != "ImageAgeDays"}
+    alarmed = {one["MetricName"] for one in client.describe_alarms()["MetricAlarms"] if one["Dimensions"] == dimension and one["MetricName"] != "ImageAgeDays"}   # that one is the images' own
     promise("every metric of the fleet that a deployed alarm watches is published", alarmed and alarmed <= names, f"missing: {alarmed - names} of {alarmed}")
     seen = {name: most(name) for name in ("NodesShort", "ReadyNodes", "ScalerHeartbeat")} | {"RequestSeconds": most("RequestSeconds", "SampleCount")}
     note(f"largest values: {seen}")
@@ -203,7 +211,7 @@ def alone(ministack, deployment, fleet, bearer):
     held = begin(fleet.front, "POST", "/api/chat", bearer, QUESTION)
     client = ministack.client("cloudwatch")
     dimension = [{"Name": "Fleet", "Value": deployment.name}]
-    depth = within(90, lambda: any(point["Maximum"] >= 1 for point in client.get_metric_statistics(
+    depth = within(150, lambda: any(point["Maximum"] >= 1 for point in client.get_metric_statistics(
         Namespace="OllamaFleet", MetricName="QueueDepth", Dimensions=dimension, StartTime=since, EndTime=time.time() + 60, Period=10, Statistics=["Maximum"])["Datapoints"]))
     promise("when the scaler is gone, the front itself publishes how many wait", depth, log("front"))
     held.close()
