@@ -58,5 +58,6 @@ suite "templates" env PROGRAMS=target/debug scripts/templates.sh
 suite "images" scripts/images.sh
 suite "deployment" python3 -B scripts/deploy/checks.py
 suite "page" scripts/ui.sh
+suite "a fleet on emulators" scripts/emulated-fleet.sh
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

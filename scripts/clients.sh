@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/tools.sh
-cargo build --locked --quiet -p gateway -p scaler -p demo
+cargo build --locked --quiet -p gateway -p scaler -p demo --features gateway/aws,scaler/aws # as the tests were, or all is built twice
 
 # Nothing of whoever runs this shall reach a client, a proxy or a gateway.
 for name in $(compgen -e | grep -E '^(OLLAMA|OPENAI|ANTHROPIC|GATEWAY_)' || true); do unset "$name"; done

@@ -86,6 +86,7 @@ ALWAYS = {
     ("gateway.toml", "access.allowed_networks"): ["203.0.113.0/24", "198.51.100.0/24", "10.0.0.0/16"],
     ("gateway.toml", "access.allowed_origins"): ["https://translate.example.com"],
     ("gateway.toml", "roles.admin.manage_models"): True,
+    ("gateway.toml", "metrics.on"): True,   # QueueDepth while there is no scaler, for the slow policies
     ("node.env", "OLLAMA_ORIGINS"): "https://translate.example.com",
     ("node.env", "GATEWAY__FLEET__NODE"): "i-0123",
 }

@@ -137,7 +137,9 @@ impl FakeAws {
 
     /// Sets the rule's weights by hand: nodes, front.
     pub fn set_weights(&self, nodes: u32, front: u32) {
-        self.shared.world().balancer.set_weights(nodes, front);
+        let mut world = self.shared.world();
+        world.balancer.set_weights(nodes, front);
+        world.judge();
     }
 
     /// The rule's weights: nodes, front.

@@ -15,7 +15,7 @@ import botocore.config
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "cloudformation/checks"))
 from template import HERE, PARENT, read  # noqa: E402
-from strip import taken  # noqa: E402
+from strip import needless, taken  # noqa: E402
 
 REGION = "us-east-1"
 KEYS = {"AWS_ACCESS_KEY_ID": "emulated", "AWS_SECRET_ACCESS_KEY": "emulated", "AWS_REGION": REGION}
@@ -95,7 +95,26 @@ class Deployment:
             resource["Properties"]["TemplateURL"] = f"{self.ministack.url}/templates/{name}.json"
         for line in told:
             say(line)
+        if needless():
+            raise Refused("; ".join(needless()))
         return parent
+
+    def ignored(self):
+        """What MiniStack took of the templates without a word, and does not have: nothing here is proved of it."""
+        table, scaling = self.ministack.client("dynamodb"), self.ministack.client("autoscaling")
+        rules = self.ministack.client("elbv2").describe_rules(RuleArns=[self.outputs_of("Entrance")["ScalerSection"].split('"')[1]])["Rules"]
+        looks = {
+            "the table's time to live": table.describe_time_to_live(TableName=self.outputs["Table"])["TimeToLiveDescription"]["TimeToLiveStatus"] == "ENABLED",
+            "the table's point-in-time recovery": table.describe_continuous_backups(TableName=self.outputs["Table"])["ContinuousBackupsDescription"]
+                .get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") == "ENABLED",
+            "the group's lifecycle hooks": bool(scaling.describe_lifecycle_hooks(AutoScalingGroupName=self.outputs["Group"])["LifecycleHooks"]),
+            "the group's target group": bool(scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[self.outputs["Group"]])["AutoScalingGroups"][0].get("TargetGroupARNs")),
+            "the rule's weights": "ForwardConfig" in rules[0]["Actions"][0],
+        }
+        return [what for what, there in looks.items() if not there]
+
+    def outputs_of(self, stack):
+        return {one["OutputKey"]: one["OutputValue"] for one in self.stacks[stack]["Outputs"]}
 
     def user_data(self, which):
         """The script that a machine of this launch template runs first."""
@@ -106,7 +125,7 @@ class Deployment:
         """What the fake of Auto Scaling and load balancing is to be: the deployed group, policy, rule and target group."""
         scaling, metrics = self.ministack.client("autoscaling"), self.ministack.client("cloudwatch")
         group = scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[self.outputs["Group"]])["AutoScalingGroups"][0]
-        alarm = next(one for one in metrics.describe_alarms()["MetricAlarms"] if one["MetricName"] == "NodesShort" and one["Namespace"] == "OllamaFleet")
+        alarm = next(one for one in metrics.describe_alarms()["MetricAlarms"] if one["MetricName"] == "NodesShort" and one["Dimensions"] == [{"Name": "Fleet", "Value": self.name}])
         policy = next(one for one in scaling.describe_policies()["ScalingPolicies"] if one["PolicyARN"] in alarm["AlarmActions"])
         targets = self.ministack.client("elbv2").describe_target_groups(TargetGroupArns=[entrance["gpu_target_group"]])["TargetGroups"][0]
         return {

@@ -99,48 +99,54 @@ class Fleet:
         threading.Thread(target=self._pass_on, args=(fleet,), daemon=True).start()
 
     def _pass_on(self, fleet):
-        client, seen = self.ministack.client("cloudwatch"), {}
-        while self.running["aws"].poll() is None:
+        client, seen, fake = self.ministack.client("cloudwatch"), {}, self.running["aws"]
+        while "aws" in self.running and fake.poll() is None:
             now = time.time()
             points = client.get_metric_statistics(Namespace="OllamaFleet", MetricName="NodesShort", Dimensions=[{"Name": "Fleet", "Value": fleet}],
                                                   StartTime=now - 60, EndTime=now + 60, Period=1, Statistics=["Maximum"])["Datapoints"]
             for point in sorted(points, key=lambda one: one["Timestamp"]):
                 if point["Timestamp"] not in seen:
                     seen[point["Timestamp"]] = point["Maximum"]
-                    print(f"metric NodesShort {point['Maximum']}", file=self.running["aws"].stdin, flush=True)
+                    print(f"metric NodesShort {point['Maximum']}", file=fake.stdin, flush=True)
             time.sleep(1)
 
     def end(self):
         """Ends everything: scaler and front by SIGTERM, the fake with its input. Returns who did not end well."""
-        bad = []
-        for name in ("scaler", "front", "aws"):
-            process = self.running.get(name)
-            if process is None:
-                continue
-            process.stdin.close()
-            if name != "aws":
-                process.terminate()
-            try:
-                if process.wait(40):
-                    bad.append(f"{name} ended with {process.returncode}; see {self.folder}/{name}.log")
-            except subprocess.TimeoutExpired:
-                process.kill()
-                bad.append(f"{name} did not end")
-        return bad
+        return [fault for fault in map(self.stop, ("scaler", "front", "aws")) if fault]
+
+    def stop(self, name):
+        """Ends one; what was wrong with its end."""
+        process = self.running.pop(name, None)
+        if process is None:
+            return None
+        process.stdin.close()
+        if name != "aws":
+            process.terminate()
+        try:
+            return f"{name} ended with {process.returncode}; see {self.folder}/{name}.log" if process.wait(60) else None
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return f"{name} did not end"
 
 
 def call(address, method, path, token=None, body=None, client=CLIENT, patience=150):
-    """A request as the load balancer passes it on: over TLS that it does not check, with the client's address. Returns
-    status, head and body."""
-    context = ssl._create_unverified_context()  # noqa: S323, as the load balancer
-    connection = http.client.HTTPSConnection(address, timeout=patience, context=context)
-    head = {"X-Forwarded-For": client, "X-Forwarded-Proto": "https"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    """Status, head and body of the answer to a request as `begin` makes it."""
+    connection = begin(address, method, path, token, body, client, patience)
     try:
-        connection.request(method, path, body=json.dumps(body) if body else None, headers=head | ({"Content-Type": "application/json"} if body else {}))
         answer = connection.getresponse()
         return answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.read().decode()
     finally:
         connection.close()
+
+
+def begin(address, method, path, token=None, body=None, client=CLIENT, patience=150):
+    """A request as the load balancer passes it on, over TLS that it does not check, with the client's address. Closing the
+    connection is the client's hanging up."""
+    context = ssl._create_unverified_context()  # noqa: S323, as the load balancer
+    connection = http.client.HTTPSConnection(address, timeout=patience, context=context)
+    head = {"X-Forwarded-For": client, "X-Forwarded-Proto": "https"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    connection.request(method, path, body=json.dumps(body) if body else None, headers=head | ({"Content-Type": "application/json"} if body else {}))
+    return connection
 
 
 def config(folder):

@@ -10,10 +10,11 @@ import time
 
 import people
 from deploy import ROOT, Deployment, MiniStack, Refused
-from fleet import Fleet, call, config, told
+from fleet import Fleet, begin, call, config, told
 
 FOLDER = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "target/emulated"
 MODEL, PERSON = "gemma3n:e4b", "ada@example.com"
+QUESTION = {"model": MODEL, "messages": [{"role": "user", "content": "Say hello."}], "options": {"num_predict": 24}}
 BEGAN = time.monotonic()
 faults = []
 
@@ -58,10 +59,19 @@ def deploy(ministack):
         promise("the nested set deploys on MiniStack", False, why)
         sys.exit(1)
     promise("the nested set deploys on MiniStack", len(deployment.stacks) == 12, sorted(deployment.stacks))
+    note(f"taken without a word and not there: {', '.join(deployment.ignored())}")
     for changes, sentence in (({"AllowedRanges": "0.0.0.0/0"}, "must be up to eight IPv4 ranges"), ({"Fronts": "0"}, "without a front nobody wakes a sleeping fleet"),
                               ({"Egress": "none"}, "nodes in private subnets must reach AWS")):
         words = refused(ministack, **changes)
         promise(f"with {json.dumps(changes)} it is refused by a sentence", sentence in words, words)
+    for preset, stacks in (("single", 7), ("dev", 12), ("prod", 12)):
+        other = Deployment(ministack, preset)
+        try:
+            other.create(preset, lambda _: None)
+            why = sorted(other.stacks)
+        except Refused as words:
+            why = words
+        promise(f"so does the preset {preset}", len(other.stacks) == stacks, why)
     return deployment
 
 
@@ -100,8 +110,7 @@ def log(name):
 
 
 def ask(address, bearer, **more):
-    body = {"model": MODEL, "messages": [{"role": "user", "content": "Say hello."}], "options": {"num_predict": 24}}
-    return call(address, "POST", "/api/chat", bearer, body, **more)
+    return call(address, "POST", "/api/chat", bearer, QUESTION, **more)
 
 
 def doors(fleet, bearer):
@@ -151,7 +160,7 @@ def remembered(fleet, deployment):
 def grow(fleet, bearer):
     """An operator wants two: the metric drives the group, and the weights go to the nodes once two are healthy."""
     fleet.order("hold", "2", "--for", "5m")
-    on = within(150, lambda: fleet.state()["weights"][0] > 0)
+    on = within(240, lambda: fleet.state()["weights"][0] > 0)
     state = fleet.state()
     ready = [one for one in state["instances"] if one["target"] == "healthy"]
     promise("NodesShort in CloudWatch and the deployed steps bring a second node, and the rule then leads to the nodes",
@@ -174,7 +183,7 @@ def measured(ministack, deployment):
         return max((point[statistic] for point in points), default=None)
 
     names = {one["MetricName"] for one in client.list_metrics(Namespace="OllamaFleet", Dimensions=dimension)["Metrics"]}
-    alarmed = {one["MetricName"] for one in client.describe_alarms()["MetricAlarms"] if one["Namespace"] == "OllamaFleet" and one["MetricName"] != "ImageAgeDays"}
+    alarmed = {one["MetricName"] for one in client.describe_alarms()["MetricAlarms"] if one["Dimensions"] == dimension and one["MetricName"] != "ImageAgeDays"}   # that one is the images' own
     promise("every metric of the fleet that a deployed alarm watches is published", alarmed and alarmed <= names, f"missing: {alarmed - names} of {alarmed}")
     seen = {name: most(name) for name in ("NodesShort", "ReadyNodes", "ScalerHeartbeat")} | {"RequestSeconds": most("RequestSeconds", "SampleCount")}
     note(f"largest values: {seen}")
@@ -187,12 +196,25 @@ def sleep(fleet, deployment):
     fleet.order("sleep")
     gone = within(150, lambda: fleet.state()["instances"] == [] and fleet.state()["desired"] == 0)
     state = fleet.state()
-    phase = within(30, lambda: fleet.tables(deployment.outputs["Table"])[(f"FLEET#{deployment.name}", "STATE")] if gone else None)
-    promise("told to sleep, it goes back to zero", gone and phase, f"{json.dumps(state)}\n{log('scaler')}")
+    asleep = within(30, lambda: "asleep" in str(fleet.tables(deployment.outputs["Table"])[(f"FLEET#{deployment.name}", "STATE")]))
+    promise("told to sleep, it goes back to zero", gone and asleep, f"{json.dumps(state)}\n{log('scaler')}")
     ended = {one.split()[1] for one in state["calls"] if one.startswith("TerminateInstance")}
     drained = completed(fleet, "drain")
     promise("every node was ended by name, after it had drained and said so", len(ended) >= 2 and ended == drained, state["calls"])
     promise("the weights lead to the front again, and never led to a group without targets", state["weights"][0] == 0 and not state["misled"], state)
+
+
+def alone(ministack, deployment, fleet, bearer):
+    """Without a scaler: what the policies that grow the group slowly live by."""
+    fleet.stop("scaler")
+    since = time.time()
+    held = begin(fleet.front, "POST", "/api/chat", bearer, QUESTION)
+    client = ministack.client("cloudwatch")
+    dimension = [{"Name": "Fleet", "Value": deployment.name}]
+    depth = within(150, lambda: any(point["Maximum"] >= 1 for point in client.get_metric_statistics(
+        Namespace="OllamaFleet", MetricName="QueueDepth", Dimensions=dimension, StartTime=since, EndTime=time.time() + 60, Period=10, Statistics=["Maximum"])["Datapoints"]))
+    promise("when the scaler is gone, the front itself publishes how many wait", depth, log("front"))
+    held.close()
 
 
 def main():
@@ -212,6 +234,7 @@ def main():
         grow(fleet, bearer)
         measured(ministack, deployment)
         sleep(fleet, deployment)
+        alone(ministack, deployment, fleet, bearer)
     finally:
         bad = fleet.end()
         ministack.process.terminate()

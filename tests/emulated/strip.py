@@ -20,6 +20,8 @@ MATH = "MiniStack computes no metric math"
 
 YES, NO = {"Fn::Equals": ["1", "1"]}, {"Fn::Equals": ["1", "0"]}
 TEXT = "MiniStack splits and joins no text in a condition; this is what the preset makes of it"
+met = set()   # what of the list was needed
+
 # Template, where in it, what stands there instead, why.
 EDITS = [
     ("ollama-fleet.yaml", ("Conditions", "OwnPool"), YES, TEXT),
@@ -47,11 +49,17 @@ def taken(name, template):
         why = TYPES.get(kind) or (MATH if kind == "AWS::CloudWatch::Alarm" and "Metrics" in resource["Properties"] else None)
         if why:
             del resources[one]
+            met.add(kind)
             told.append(f"{name}: {one} ({kind}) is left out: {why}")
     known = {*resources, *template.get("Parameters", {})}
     for part in ("Resources", "Outputs"):
         template[part] = _without_dangling(template.get(part, {}), known, name, told)
     return template, told
+
+
+def needless():
+    """What of the list no template has any more."""
+    return [f"no template has a resource of {kind}; take it out of {__name__}.py" for kind in TYPES if kind not in met]
 
 
 def _without_dangling(node, known, name, told):

@@ -54,6 +54,51 @@ async fn only_healthy_targets_are_reached_and_all_where_none_is() {
     assert_eq!(aws.reach().nodes, ids[1..]);
 }
 
+#[tokio::test]
+async fn a_weight_on_a_group_without_targets_is_remembered() {
+    let aws = serving(1, Setup::default()).await;
+    aws.set_weights(1, 0);
+    assert!(!aws.has_misled(), "somebody is there");
+    terminate(&aws, &ids(&aws)[0]).await;
+    aws.advance(30 * SECOND);
+    aws.set_weights(0, 1);
+    assert!(aws.has_misled(), "it is right again, but was not");
+}
+
+#[tokio::test]
+async fn the_rule_and_its_groups_have_the_names_they_were_given() {
+    let setup = Setup {
+        rule: "arn:rule".to_owned(),
+        node_group: "arn:nodes".to_owned(),
+        front_group: "arn:fronts".to_owned(),
+        ..Setup::default()
+    };
+    let aws = serving(0, setup).await;
+    let groups = "Actions.member.1.ForwardConfig.TargetGroups.member";
+    let modify = |rule: &'static str| {
+        [
+            ("Action".to_owned(), "ModifyRule"),
+            ("RuleArn".to_owned(), rule),
+            ("Actions.member.1.Type".to_owned(), "forward"),
+            (format!("{groups}.1.TargetGroupArn"), "arn:nodes"),
+            (format!("{groups}.1.Weight"), "3"),
+            (format!("{groups}.2.TargetGroupArn"), "arn:fronts"),
+            (format!("{groups}.2.Weight"), "2"),
+        ]
+    };
+    let send = async |rule| {
+        let form = modify(rule);
+        let form: Vec<_> = form.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+        call(&aws, &form).await
+    };
+    assert_eq!(send(demo::aws::RULE).await.0, StatusCode::BAD_REQUEST);
+    let (status, body) = send("arn:rule").await;
+    assert_eq!((status, aws.weights()), (StatusCode::OK, (3, 2)));
+    assert!(body.contains("<TargetGroupArn>arn:fronts</TargetGroupArn>"), "{body}");
+    let health = [("Action", "DescribeTargetHealth"), ("TargetGroupArn", "arn:fronts")];
+    assert!(call(&aws, &health).await.1.contains("i-front"));
+}
+
 struct Metadata {
     url: String,
     client: Client,
