@@ -86,6 +86,8 @@ test("operators", async ({ page, stage }) => {
 
 test("signed out, and refused", async ({ page, stage }) => {
   await page.goto(stage.page);
+  await expect(page.getByRole("heading")).toBeVisible();
+  await page.waitForLoadState("networkidle");
   await shot(page, "signed-out");
   await signIn(page, stage);
   await refuse(page, 429, 42);

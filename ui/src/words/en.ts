@@ -261,7 +261,6 @@ export const en = {
     pulled: "The model is there.",
     remove: "Delete",
     reallyRemove: (name: string) => `Delete ${name} from every node?`,
-    removed: "Deleted.",
     wanted: "On its way",
     waiting: "waiting",
     onNode: "here",

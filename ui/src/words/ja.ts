@@ -257,7 +257,6 @@ export const ja: Words = {
     pulled: "モデルを追加しました。",
     remove: "削除",
     reallyRemove: name => `${name} をすべてのノードから削除しますか。`,
-    removed: "削除しました。",
     wanted: "配布中",
     waiting: "待機中",
     onNode: "配布済み",
