@@ -5,8 +5,8 @@
 help: ## List the tasks
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-demo: ## Run the whole product on this machine until Ctrl-C (no AWS account)
-	cargo build --locked --quiet -p gateway -p demo
+demo: ## Run a whole fleet on this machine until Ctrl-C (no AWS account)
+	cargo build --locked --quiet -p gateway -p scaler -p demo
 	exec target/debug/demo up
 
 check: ## Everything CI runs: formats, lints, documents, tests, official clients

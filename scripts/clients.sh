@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# The official clients against a running demo: starts one, and two further gateways for what it cannot show, runs the
-# suites in tests/clients, ends everything, and looks that nothing is left. Prints TAP; logs stay in target/clients.
+# The official clients against a fleet that sleeps when they come, and two gateways for what it cannot show: starts all,
+# runs the suites in tests/clients, ends everything, and looks that nothing is left. Prints TAP; logs stay in
+# target/clients.
 # shellcheck disable=SC2329  # `promise`, `within` and the traps call functions by name
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/tools.sh
-cargo build --locked --quiet -p gateway -p demo
+cargo build --locked --quiet -p gateway -p scaler -p demo
 
 # Nothing of whoever runs this shall reach a client, a proxy or a gateway.
 for name in $(compgen -e | grep -E '^(OLLAMA|OPENAI|ANTHROPIC|GATEWAY_)' || true); do unset "$name"; done
@@ -48,8 +49,9 @@ further() {
     port=$("$python" -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
     url=https://127.0.0.1:$port
     env GATEWAY__LISTEN__ADDRESS="127.0.0.1:$port" GATEWAY__LISTEN__ADMIN=127.0.0.1:0 \
-        GATEWAY__STORE__PATH="$folder/$name.db" "$@" \
-        target/debug/gateway --config "$folder/gateway.toml" >"$folder/$name.log" 2>&1 &
+        GATEWAY__TLS__CERTIFICATE="$folder/cert.pem" GATEWAY__TLS__PRIVATE_KEY="$folder/key.pem" \
+        GATEWAY__STORE__PATH="$folder/$name.db" GATEWAY__FLEET__NAME="$name" "$@" \
+        target/debug/gateway --config "$folder/node.toml" >"$folder/$name.log" 2>&1 &
     processes+=($!)
     promise "a further gateway is up: $name" within 30 curl -sf --cacert "$folder/ca.pem" "$url/$check"
 }
@@ -59,9 +61,15 @@ demo=$!
 processes+=("$demo")
 export DEMO_JSON=$folder/demo.json NODE_EXTRA_CA_CERTS=$folder/ca.pem
 promise "the demo is up within a minute" within 60 test -s "$DEMO_JSON"
+mkfifo "$folder/input"
+exec 3<>"$folder/input" # an Ollama of the demo's ends when its input does
+target/debug/demo ollama <&3 >"$folder/ollama.txt" 2>"$folder/ollama.log" &
+processes+=($!)
+promise "an Ollama for the further gateways listens" within 30 grep -q '^listening ' "$folder/ollama.txt"
 [ $status -eq 0 ] || exit 1
-further patient readyz GATEWAY__OLLAMA__PARALLEL=1 GATEWAY__QUEUE__KEEPALIVE_AFTER_SECONDS=0.2 \
-    GATEWAY__QUEUE__KEEPALIVE_EVERY_SECONDS=0.2 GATEWAY__ROLES__LIMITED__REQUESTS_PER_MINUTE=60 \
+ollama=$(sed -n 's/^listening //p' "$folder/ollama.txt")
+further patient readyz GATEWAY__OLLAMA__URL="$ollama" GATEWAY__OLLAMA__PARALLEL=1 \
+    GATEWAY__QUEUE__KEEPALIVE_AFTER_SECONDS=0.2 GATEWAY__QUEUE__KEEPALIVE_EVERY_SECONDS=0.2 GATEWAY__ROLES__LIMITED__REQUESTS_PER_MINUTE=60 \
     GATEWAY__ROLES__LIMITED__REQUESTS_BURST=1
 export PATIENT_URL=$url
 further lonely healthz GATEWAY__OLLAMA__URL=http://127.0.0.1:9 # the discard port: nobody is there
@@ -74,6 +82,7 @@ node tests/clients/node/run.js || status=1
 kill -INT "$demo"
 promise "the demo ends well on SIGINT" wait "$demo"
 processes=("${processes[@]:1}")
+# Machines that ended before the demo are gone already.
 pids() { "$python" -c 'import json, sys; print(*json.load(open(sys.argv[1]))["pids"].values())' "$DEMO_JSON"; }
 gone() { for pid in $(pids); do ! kill -0 "$pid" 2>/dev/null || return 1; done; }
 promise "no process of the demo is left" gone

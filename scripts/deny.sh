@@ -13,6 +13,8 @@ if [ "$(.tools/bin/cargo-deny --version 2>/dev/null)" != "cargo-deny $version" ]
     cargo install --locked --quiet --root .tools "cargo-deny@$version"
 fi
 
+# cargo-deny reads the manifests of every platform, and a build has fetched only those of this one.
+cargo fetch --locked --quiet
 cargo deny --offline --locked check bans licenses sources
 
 scratch=$(mktemp -d)

@@ -22,12 +22,12 @@ use crate::keep::{say, signalled};
 /// What `demo load` can be told.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
-    /// The trace: `arrival_s,input_tokens,output_tokens`, .csv or .csv.gz. Default: an office morning of our own making.
+    /// The trace: `arrival_s,input_tokens,output_tokens`, .csv or .csv.gz. Default: an hour in an office, of our own making.
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
     /// How many times faster than it happened. Prompts and answers are as many times shorter, so that the fleet is as
     /// busy as it would have been.
-    #[arg(long, default_value_t = 60.0)]
+    #[arg(long, default_value_t = 30.0)]
     speed: f64,
     /// Stop sending after so many seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 120.0)]
@@ -48,7 +48,7 @@ struct Details {
 
 #[derive(Deserialize)]
 struct Tokens {
-    user: String,
+    colleagues: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -68,10 +68,10 @@ pub async fn load(options: Options) -> anyhow::Result<()> {
     let mut open = JoinSet::new();
     let mut summary = Summary::default();
     let sending = async {
-        for row in &rows {
+        for (number, row) in rows.iter().enumerate() {
             sleep_until(begun + Duration::from_secs_f64(row.at)).await;
             let (caller, row) = (caller.clone(), *row);
-            open.spawn(async move { caller.ask(row).await });
+            open.spawn(async move { caller.ask(number, row).await });
             while let Some(Ok(outcome)) = open.try_join_next() {
                 summary.add(outcome, begun);
             }
@@ -99,5 +99,5 @@ fn connect(options: &Options) -> anyhow::Result<Caller> {
     let pem = std::fs::read(&details.ca_file).context("reading the demo's authority")?;
     let authority = reqwest::Certificate::from_pem(&pem).context("reading the demo's authority")?;
     let client = reqwest::Client::builder().tls_certs_only([authority]).build().context("making a client")?;
-    Ok(Caller { client, url: details.url, token: details.tokens.user, model: details.models.chat })
+    Ok(Caller { client, url: details.url, tokens: details.tokens.colleagues, model: details.models.chat })
 }

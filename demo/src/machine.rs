@@ -1,12 +1,15 @@
 //! One machine of the demo's fleet, as the scaler's local group starts it: after its boot an Ollama and a gateway beside
 //! it. Told to end, the gateway drains first; when the demo is gone, so is the machine.
 
+use std::collections::BTreeMap;
+use std::fs::DirEntry;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use rustix::process::{Pid, test_kill_process};
 use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 
@@ -14,6 +17,23 @@ use crate::keep::signalled;
 use crate::up::child::{Child, any_end};
 use crate::up::place::Place;
 use crate::up::{DRAIN, LIFELINE, NODE_CONFIG, gateway_program, upstream};
+
+/// Where the machines' folders are.
+const NODES: &str = "nodes";
+
+/// The file in a machine's folder that says its gateway's process id.
+const PID: &str = "gateway.pid";
+
+/// The machines of the demo in this folder: name and process id of each gateway that lives.
+pub(crate) fn living(directory: &Path) -> BTreeMap<String, u32> {
+    let folders = std::fs::read_dir(directory.join(NODES)).into_iter().flatten().flatten();
+    let read = |folder: DirEntry| {
+        let pid: i32 = std::fs::read_to_string(folder.path().join(PID)).ok()?.parse().ok()?;
+        test_kill_process(Pid::from_raw(pid)?).ok()?;
+        Some((folder.file_name().into_string().ok()?, pid.unsigned_abs()))
+    };
+    folders.filter_map(read).collect()
+}
 
 /// What `demo machine` is told.
 #[derive(Debug, Clone, Args)]
@@ -61,7 +81,7 @@ pub async fn machine(options: Options) -> anyhow::Result<()> {
 }
 
 async fn run(options: &Options, children: &mut Vec<Child>) -> anyhow::Result<()> {
-    let place = Place::prepare(&options.directory.join("nodes").join(&options.id))?;
+    let place = Place::prepare(&options.directory.join(NODES).join(&options.id))?;
     tokio::time::sleep(Duration::try_from_secs_f64(options.boot_seconds).context("--boot-seconds")?).await;
     let ollama = upstream::find(&place, options.simulated, children).await?;
     let config = options.directory.join(NODE_CONFIG);
@@ -76,6 +96,8 @@ async fn run(options: &Options, children: &mut Vec<Child>) -> anyhow::Result<()>
     ];
     let program = gateway_program(options.gateway.as_deref())?;
     let arguments = ["--config".into(), config.into_os_string()];
-    children.push(Child::kept("gateway", &program, &arguments, &environment, &place, DRAIN).await?);
+    let gateway = Child::kept("gateway", &program, &arguments, &environment, &place, DRAIN).await?;
+    place.write(PID, &gateway.pid.to_string())?;
+    children.push(gateway);
     Err(any_end(children).await)
 }

@@ -1,5 +1,5 @@
-//! `demo up`: starts an issuer, an Ollama and a gateway, says how to reach them, and takes them along when it ends. With
-//! `--fleet`, which is not for use yet, a front and a scaler instead, whose machines have a gateway and an Ollama each.
+//! `demo up`: starts an issuer, a front and a scaler, whose machines have a gateway and an Ollama each; says how to reach
+//! them, and takes them along when it ends. With `--single` one gateway and one Ollama instead of the fleet.
 //!
 //! In order: `place` (the folder and what is in it), `certificates`, `upstream` (a real Ollama or the simulated one),
 //! `config` (of gateways and scaler), `child` (processes that never outlive us), `fleet`, `details` (what is printed
@@ -43,20 +43,20 @@ pub struct Options {
     /// The gateway's port on 127.0.0.1; 0 picks a free one.
     #[arg(long, default_value_t = 0)]
     port: u16,
-    /// A front, and machines that a scaler starts and ends. Not for use yet: the scaler cannot run a group of processes.
-    #[arg(long, hide = true)]
-    fleet: bool,
+    /// One gateway that never sleeps, instead of a fleet.
+    #[arg(long, conflicts_with_all = ["min", "max", "boot_seconds", "idle_minutes"])]
+    single: bool,
     /// At least so many machines, always.
-    #[arg(long, hide = true, default_value_t = 0)]
+    #[arg(long, value_name = "MACHINES", default_value_t = 0)]
     min: u32,
     /// At most so many machines.
-    #[arg(long, hide = true, default_value_t = 4)]
+    #[arg(long, value_name = "MACHINES", default_value_t = 4)]
     max: u32,
     /// How long a machine takes until its programs start.
-    #[arg(long, hide = true, value_name = "SECONDS", default_value_t = 5.0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
     boot_seconds: f64,
     /// How long the last machine stays without a request.
-    #[arg(long, hide = true, value_name = "MINUTES", default_value_t = 0.5)]
+    #[arg(long, value_name = "MINUTES", default_value_t = 0.5)]
     idle_minutes: f64,
     /// The gateway program; by default the one beside this program. The scaler is looked for beside it.
     #[arg(long, value_name = "FILE")]
@@ -92,7 +92,7 @@ pub async fn up(options: Options) -> anyhow::Result<()> {
 async fn run(options: &Options, children: &mut Vec<Child>) -> anyhow::Result<()> {
     let place = Place::prepare(&options.directory)?;
     certificates::write(&place)?;
-    if !options.fleet {
+    if options.single {
         return single(&place, options, children).await;
     }
     if !fleet::fits(&place.file("")) {

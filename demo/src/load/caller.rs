@@ -5,11 +5,11 @@ use tokio::time::Instant;
 
 use super::trace::Row;
 
-/// Who asks.
+/// Who asks: colleagues, in turn.
 pub(super) struct Caller {
     pub client: reqwest::Client,
     pub url: String,
-    pub token: String,
+    pub tokens: Vec<String>,
     pub model: String,
 }
 
@@ -40,25 +40,26 @@ pub(super) enum End {
 }
 
 impl Caller {
-    /// Asks once, and reads the answer to its end.
-    pub(super) async fn ask(&self, row: Row) -> Outcome {
+    /// The request of that number is asked, and its answer read to the end.
+    pub(super) async fn ask(&self, number: usize, row: Row) -> Outcome {
         let sent = Instant::now();
         let mut outcome = Outcome { sent, first_token: None, tokens: 0, node: None, end: End::Whole };
-        outcome.end = match self.stream(row, &mut outcome).await {
+        outcome.end = match self.stream(number, row, &mut outcome).await {
             Ok(end) => end,
             Err(error) => End::Cut(error.without_url().to_string()),
         };
         outcome
     }
 
-    async fn stream(&self, row: Row, outcome: &mut Outcome) -> reqwest::Result<End> {
+    async fn stream(&self, number: usize, row: Row, outcome: &mut Outcome) -> reqwest::Result<End> {
         let prompt = "word ".repeat(row.input as usize);
         let body = json!({
             "model": self.model,
             "messages": [{ "role": "user", "content": prompt }],
             "options": { "num_predict": row.output as u64 },
         });
-        let request = self.client.post(format!("{}/api/chat", self.url)).bearer_auth(&self.token).json(&body);
+        let token = &self.tokens[number % self.tokens.len()];
+        let request = self.client.post(format!("{}/api/chat", self.url)).bearer_auth(token).json(&body);
         let mut answer = request.send().await?;
         let status = answer.status();
         if !status.is_success() {

@@ -9,7 +9,7 @@ use flate2::read::GzDecoder;
 use serde::Deserialize;
 
 /// The seconds that the trace of our own making is about.
-const OFFICE_SECONDS: f64 = 3.0 * 3600.0;
+const OFFICE_SECONDS: f64 = 3600.0;
 
 /// One request.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
@@ -58,15 +58,15 @@ fn recorded(file: &Path) -> anyhow::Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// A morning in an office: nobody, a slow beginning, a rush, a lull. Poisson arrivals, log-normal lengths; always the
-/// same one.
+/// An hour in an office: almost nobody, a rush that is worth two or three nodes, a lull. Poisson arrivals, log-normal lengths;
+/// always the same one.
 fn office() -> Vec<Row> {
     let mut random = fastrand::Rng::with_seed(9);
     let mut rows = Vec::new();
     let mut at = 0.0;
     while at < OFFICE_SECONDS {
-        let hour = at / 3600.0;
-        let per_second = 0.02 + 0.5 * (-((hour - 1.2) / 0.35).powi(2)).exp();
+        let hour = at / OFFICE_SECONDS;
+        let per_second = 0.05 + 1.0 * (-((hour - 0.45) / 0.2).powi(2)).exp();
         at -= random.f64().max(1e-9).ln() / per_second;
         let spread = |median: f64, random: &mut fastrand::Rng| {
             // A sum of uniforms is normal enough here.

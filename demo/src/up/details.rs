@@ -18,6 +18,9 @@ use crate::node;
 /// How long the demo's tokens are good for: a long day.
 const LIFETIME: i64 = 16 * 3600;
 
+/// So many of them share the load of `demo load`.
+const COLLEAGUES: u32 = 40;
+
 /// `demo.json`.
 #[derive(Debug, Serialize)]
 pub(super) struct Details {
@@ -33,8 +36,8 @@ pub(super) struct Details {
     ui_url: Option<String>,
     ui_user: &'static str,
     ui_password: &'static str,
-    /// Process ids by role.
-    pids: BTreeMap<&'static str, u32>,
+    /// Process ids by role; a machine's gateway stands under the machine's name while it lives.
+    pids: BTreeMap<String, u32>,
     /// Is the Ollama a stand-in?
     simulated: bool,
     /// Is there no machine before somebody asks?
@@ -48,6 +51,8 @@ struct Tokens {
     /// Five requests a minute.
     limited: String,
     expired: String,
+    /// Users of whom one alone would meet their limits: the callers of `demo load`.
+    colleagues: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -76,16 +81,19 @@ impl Details {
     ) -> anyhow::Result<Self> {
         let Reach { models: upstream, ports } = reach;
         let claims = |name: &str| Claims::oidc(name).audience(AUDIENCE).expires_in(LIFETIME);
+        let colleague = |number| issuer.token(&claims(&format!("colleague-{number}")));
         let tokens = Tokens {
+            colleagues: (1..=COLLEAGUES).map(colleague).collect::<Result<_, _>>()?,
             user: issuer.token(&claims(PERSON.0))?,
             admin: issuer.token(&claims("admin").group("ollama-admins"))?,
             limited: issuer.token(&claims("limited").group("limited"))?,
             expired: issuer.token(&claims(PERSON.0).expires_in(-3600))?,
         };
-        let mut pids: BTreeMap<_, _> = children.iter().map(|child| (child.role, child.pid)).collect();
-        pids.insert("issuer", std::process::id());
+        let mut pids: BTreeMap<_, _> =
+            children.iter().map(|child| (child.role.to_owned(), child.pid)).collect();
+        pids.insert("issuer".to_owned(), std::process::id());
         Ok(Self {
-            sleeps: options.fleet && options.min == 0,
+            sleeps: !options.single && options.min == 0,
             url: format!("https://{}", ports.gateway),
             ca_file: place.file("ca.pem"),
             issuer: issuer.url(),
@@ -111,6 +119,19 @@ impl Details {
         let builder =
             reqwest::Client::builder().tls_certs_only([authority]).timeout(std::time::Duration::from_secs(5));
         builder.build().context("making a client")
+    }
+
+    /// Writes `demo.json` again with these machines' processes beside the others.
+    pub(super) fn write_with(
+        &mut self,
+        place: &Place,
+        machines: &BTreeMap<String, u32>,
+    ) -> anyhow::Result<()> {
+        let ours = std::mem::take(&mut self.pids);
+        self.pids = ours.iter().chain(machines).map(|(role, pid)| (role.clone(), *pid)).collect();
+        let written = self.write(place);
+        self.pids = ours;
+        written
     }
 
     /// Writes `demo.json`.
@@ -156,7 +177,8 @@ The same from Python (pip install ollama):
   for part in client.chat(demo["models"]["chat"], [{{"role": "user", "content": "Good morning"}}], stream=True):
       print(part.message.content, end="", flush=True)
 
-All of this, and more tokens, is in {json}. `demo load` sends a morning's requests. Ctrl-C ends it.
+All of this, and more tokens, is in {json}. `demo load` sends an
+office's requests. Ctrl-C ends it.
 "#,
             user = self.ui_user,
             password = self.ui_password,

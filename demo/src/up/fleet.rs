@@ -1,5 +1,6 @@
 //! The fleet: a front, and a scaler whose group are machines on this one. They begin at none.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use super::child::Child;
 use super::details::{Details, Reach};
 use super::place::Place;
 use super::{DRAIN, Options, config, gateway_program, issuer, ready, table, upstream};
+use crate::machine;
 
 /// The file by which machines know that the demo lives: each holds a connection to it, and ends with it.
 pub(crate) const LIFELINE: &str = "lifeline";
@@ -32,13 +34,14 @@ pub(super) async fn run(place: &Place, options: &Options, children: &mut Vec<Chi
     let scaler = front.with_file_name("scaler");
     let arguments = ["--config".into(), place.file("scaler.toml").into_os_string()];
     children.push(Child::kept("scaler", &scaler, &arguments, &[], place, DRAIN).await?);
-    let details = Details::new(place, &issuer, &reach, options, children)?;
+    let mut details = Details::new(place, &issuer, &reach, options, children)?;
     details.write(place)?;
     details.print()?;
     let store = place.file("fleet.db");
     tokio::select! {
         // Held, never answered: what is connected waits for our end.
         never = hold(lifeline) => never,
+        never = tell_machines(place, &mut details) => never,
         watched = table::watch(&store, children) => watched,
     }
 }
@@ -64,6 +67,19 @@ async fn hold(lifeline: UnixListener) -> anyhow::Result<()> {
     let mut machines = Vec::new();
     loop {
         machines.push(lifeline.accept().await.context("a machine's lifeline")?);
+    }
+}
+
+/// Keeps the machines that come and go in `demo.json`.
+async fn tell_machines(place: &Place, details: &mut Details) -> anyhow::Result<()> {
+    let mut told = BTreeMap::new();
+    loop {
+        let living = machine::living(&place.file(""));
+        if living != told {
+            details.write_with(place, &living)?;
+            told = living;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }
 

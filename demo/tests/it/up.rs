@@ -28,7 +28,7 @@ impl Demo {
         let folder = TempDir::new().unwrap();
         let gateway = stub(folder.path());
         let process = Command::new(env!("CARGO_BIN_EXE_demo"))
-            .args(["up", "--simulated", "--gateway"])
+            .args(["up", "--single", "--simulated", "--gateway"])
             .arg(gateway)
             .arg("--directory")
             .arg(folder.path())

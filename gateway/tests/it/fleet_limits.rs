@@ -19,7 +19,7 @@ use crate::support::{CHAT, TestGateway, ollama_with};
 
 /// `alice` of the same issuer is one person at every gateway of a fleet; the gateways of a test have an issuer each, so
 /// she comes with an API key.
-async fn key(store: &dyn Store) -> String {
+pub async fn key(store: &dyn Store) -> String {
     gateway::identity::api_keys::create(store, "alice", Vec::new(), 0, None).await.unwrap().0
 }
 

@@ -105,7 +105,7 @@ impl Builder {
         let tasks = Tasks::new();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        config.fleet.address = Some(format!("127.0.0.1:{port}"));
+        config.fleet.address.get_or_insert_with(|| format!("127.0.0.1:{port}"));
         let gateway = match self.peers {
             Some(peers) => Gateway::among(peers, config, store.clone(), tasks.clone()),
             None => Gateway::new(config, store.clone(), tasks.clone()),

@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::apis::{h2_post, h2_wide, until};
+use crate::fleet_limits::key;
 use crate::support::{CHAT, TestGateway, chat, ollama};
 
 const FLEET: &str = "default";
@@ -99,21 +100,24 @@ async fn lists_state_and_health_wake_nobody() {
     assert_eq!(nobody.send().await.unwrap().status(), 401);
     tokio::time::sleep(Duration::from_millis(1500)).await;
     assert_eq!(state(&gateway).await, FleetState::default());
-    gateway.post("/api/chat", &chat(false)).send().await.unwrap();
-    until("a request wakes it", || gateway.gateway.shared.wake.state().phase == Phase::Waking).await;
+    let asked = gateway.post("/api/chat", &chat(false));
+    tokio::select! {
+        held = asked.send() => panic!("{held:?}"),
+        () = until("a request wakes it", || gateway.gateway.shared.wake.state().phase == Phase::Waking) => {}
+    }
     assert_eq!(state(&gateway).await.version, 1);
 }
 
 /// Who may not be served has no right to a node either.
 #[tokio::test]
 async fn who_is_over_a_limit_wakes_nobody() {
-    let ollama = ollama().await;
-    let builder = TestGateway::in_front_of(&ollama).await.config(|config| {
-        config.ollama = None;
-        config.roles.get_mut("user").unwrap().tokens_per_minute = Some(1);
-    });
-    let gateway = builder.start_unready().await;
-    assert_eq!(gateway.post("/api/chat", &chat(false)).send().await.unwrap().status(), 429);
+    let gateway = front().await;
+    let (key, store) = (key(gateway.store.as_ref()).await, &gateway.store);
+    let minute = jiff::Timestamp::now().as_second().div_euclid(60);
+    for minute in [minute, minute + 1] {
+        store.reserve("key#alice", minute, u64::MAX >> 1, 1, u64::MAX >> 1, 1).await.unwrap();
+    }
+    assert_eq!(gateway.post_as(&key, "/api/chat", &chat(false)).send().await.unwrap().status(), 429);
     tokio::time::sleep(Duration::from_millis(1500)).await;
     assert_eq!(state(&gateway).await, FleetState::default());
 }
