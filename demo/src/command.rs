@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use demo::{keep, load, machine, node, up};
+use demo::{evaluate, keep, load, machine, node, up};
 use tokio::runtime::Runtime;
 
 /// Runs the whole product on this machine, without an AWS account: an issuer that signs people in, an Ollama (your
@@ -31,6 +31,8 @@ enum What {
     Up(up::Options),
     /// Send a running demo the requests of a trace, and say how it went.
     Load(load::Options),
+    /// Have a running demo translate, and say what its translations keep and how good they are.
+    TranslateEval(evaluate::Options),
     /// One machine of the fleet, as the scaler starts it.
     #[command(hide = true)]
     Machine(machine::Options),
@@ -65,6 +67,7 @@ impl Command {
         let done = match self.what.unwrap_or(What::Up(self.up)) {
             What::Up(options) => blocking(up::up(options)),
             What::Load(options) => blocking(load::load(options)),
+            What::TranslateEval(options) => blocking(evaluate::evaluate(options)),
             What::Machine(options) => blocking(machine::machine(options)),
             What::Ollama(options) => blocking(node::serve(options.listen)),
             What::Keep(options) => blocking(keep::keep(&options.program, Duration::from_secs(options.grace))),

@@ -3,6 +3,7 @@
 //! - [`up`]: `demo up`: an issuer, an Ollama and a gateway, started, described, watched and stopped
 //! - [`machine`]: one machine of a fleet: a gateway and its Ollama
 //! - [`load`]: `demo load`: a trace's requests, sent to it
+//! - [`evaluate`]: `demo translate-eval`: what its translations keep, and how good they are
 //! - [`node`]: the simulated Ollama as a process of its own
 //! - [`keep`]: a keeper that ends one program with its parent
 //! - [`ollama`]: a simulated Ollama, held to recordings of a real one
@@ -13,6 +14,7 @@
 pub mod up;
 pub mod machine;
 pub mod load;
+pub mod evaluate;
 pub mod node;
 pub mod keep;
 pub mod ollama;

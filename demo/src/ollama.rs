@@ -35,6 +35,7 @@ mod lists;
 mod manage;
 mod engine;
 mod generate;
+mod echo;
 mod answer;
 mod models;
 mod script;

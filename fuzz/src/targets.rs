@@ -71,7 +71,7 @@ pub fn route(data: &[u8]) {
     let Ok(found) = Route::of(&method, path) else { return };
     assert!(ROUTES.contains(found));
     assert!(found.methods.split(", ").any(|allowed| allowed == method.as_str()));
-    match found.model_segment(path) {
+    match found.named_segment(path) {
         Some(model) => assert!(!model.is_empty() && !model.contains('/')),
         None => assert_eq!(found.path, path),
     }

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::Full;
+use tokio::sync::mpsc;
 
 use crate::connection::clock::Serving;
 use crate::request::relay::Relay;
@@ -19,6 +20,7 @@ pub struct Body {
 enum Kind {
     Full(Full<Bytes>),
     Relay(Relay),
+    Written(mpsc::Receiver<Bytes>),
 }
 
 /// The answer cannot be finished; the connection or stream ends visibly cut.
@@ -37,11 +39,17 @@ impl Body {
         Self { kind: Kind::Relay(relay), serving: None }
     }
 
+    /// A body that a task of ours is writing; it ends when the task does. Dropping it is how the task learns that nobody
+    /// reads any more.
+    pub fn written(pieces: mpsc::Receiver<Bytes>) -> Self {
+        Self { kind: Kind::Written(pieces), serving: None }
+    }
+
     /// Ties the end of `serving` to the last byte that is handed out. Not to that of the body: on HTTP/2 hyper keeps
     /// it for as long as a client's window is closed, which may be for ever.
     pub fn ends(mut self, serving: Serving) -> Self {
         match &mut self.kind {
-            Kind::Full(_) => self.serving = Some(serving),
+            Kind::Full(_) | Kind::Written(_) => self.serving = Some(serving),
             Kind::Relay(relay) => relay.ends(serving),
         }
         self
@@ -60,13 +68,19 @@ impl HttpBody for Body {
                 Pin::new(full).poll_frame(cx).map_err(|never| match never {})
             }
             Kind::Relay(relay) => relay.poll_bytes(cx).map(|chunk| chunk.map(|c| c.map(Frame::data))),
+            Kind::Written(pieces) => pieces.poll_recv(cx).map(|piece| {
+                if piece.is_none() {
+                    this.serving = None;
+                }
+                piece.map(|bytes| Ok(Frame::data(bytes)))
+            }),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.kind {
             Kind::Full(full) => full.is_end_stream(),
-            Kind::Relay(_) => false,
+            Kind::Relay(_) | Kind::Written(_) => false,
         }
     }
 
@@ -74,6 +88,7 @@ impl HttpBody for Body {
         match &self.kind {
             Kind::Full(full) => full.size_hint(),
             Kind::Relay(relay) => relay.length().map_or_else(SizeHint::default, SizeHint::with_exact),
+            Kind::Written(_) => SizeHint::default(),
         }
     }
 }

@@ -42,6 +42,9 @@ pub enum Refusal {
     /// 404: the model does not exist, or the caller may not know that it does.
     #[error("model '{0}' not found; the models you may use are listed by GET /api/tags and GET /v1/models")]
     NoModel(String),
+    /// 404: a translated file is not kept any more, never was, or is somebody else's.
+    #[error("there is no such file here (any more); translate it again")]
+    NoFile,
     /// 405: the route exists for other methods, which `Allow` lists.
     #[error("this route answers {0} only")]
     Method(&'static str),
@@ -175,6 +178,7 @@ impl Refusal {
             Self::Forbidden(_) => forbidden("forbidden"),
             Self::Denied => forbidden("denied"),
             Self::NoRoute => both(S::NOT_FOUND, "not_found_error", "not_found", "no_route"),
+            Self::NoFile => both(S::NOT_FOUND, "not_found_error", "not_found", "no_file"),
             Self::NoModel(_) => no_model("no_model"),
             Self::Method(_) | Self::NoSuchMethod => {
                 bad(S::METHOD_NOT_ALLOWED, Some("method_not_allowed"), "method")
@@ -221,7 +225,7 @@ impl Refusal {
     }
 
     /// How long the caller is told to wait, before it is bounded and rounded for the header.
-    fn retry_after(&self) -> Option<Duration> {
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::TooMany { retry_after, .. }
             | Self::Overloaded { retry_after, .. }

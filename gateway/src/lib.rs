@@ -9,6 +9,8 @@ pub mod process;
 pub mod connection;
 pub mod stack;
 pub mod request;
+pub mod translate;
+pub mod page;
 pub mod ollama;
 pub mod peers;
 pub mod identity;

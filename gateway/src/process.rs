@@ -21,6 +21,7 @@ use crate::metrics::{Metrics, Present};
 use crate::ollama::known::Known;
 use crate::ollama::models::Keeper;
 use crate::ollama::pace::Pace;
+use crate::page::Page;
 use crate::peers::{Catalogue, Places, Roster};
 use crate::report::{Activity, Reporter, Tally};
 use crate::request::account::Books;
@@ -29,6 +30,7 @@ use crate::request::limit::{Bodies, FleetQuota, Limiter};
 use crate::request::queue::Queue;
 use crate::request::relay::Rules;
 use crate::request::{Core, Journey};
+use crate::translate::Kept;
 use crate::trust::{Peers, Trust};
 use crate::usage::UsageLedger;
 use crate::wake::Wake;
@@ -78,6 +80,12 @@ pub struct Shared {
     pub places: Arc<Places>,
     /// Where the models are.
     pub models: Models,
+    /// Keys, denials, usage.
+    pub store: Arc<dyn Store>,
+    /// The page, where one is configured.
+    pub page: Option<Page>,
+    /// Translated files that wait to be fetched.
+    pub translated: Kept,
 }
 
 /// Where a process has its models.
@@ -212,6 +220,9 @@ impl Gateway {
             roster,
             places,
             models,
+            store: store.clone(),
+            page: config.ui.directory.as_deref().map(Page::read).transpose()?,
+            translated: Kept::new(&config.translate),
             config,
         };
         Ok(Self { shared: Arc::new(shared), store, certificate, connections })
@@ -278,6 +289,7 @@ impl Gateway {
             self.shared.metrics.upkeep();
             self.shared.limiter.sweep();
             self.shared.quota.sweep();
+            self.shared.translated.sweep();
         }
     }
 }

@@ -6,11 +6,13 @@ pub mod address;
 pub mod cors;
 pub mod local;
 pub mod fleet;
+pub mod books;
 pub mod authenticate;
 pub mod limit;
 pub mod receive;
 pub mod inspect;
 pub mod queue;
+pub mod inner;
 pub mod choose;
 pub mod destination;
 pub mod forward;
@@ -110,12 +112,16 @@ impl Journey {
         if route.permission == Permission::Anyone {
             return Ok(account.answered(self.local(route, head, None)?));
         }
+        if let Action::Translate(task) = route.action {
+            return self.translate(head, body, route, task, account).await; // its clients may keep their key in the body
+        }
         let caller = self.authenticate(head, route, &account.id).await?;
         account.caller = Some(caller.principal.clone());
         account.forwarded_by = caller.forwarded.as_ref().map(|forwarded| forwarded.by.clone());
         let pass = self.limit(&caller)?; // requests per minute, open requests; no byte of a body is read before
         let api = match route.action {
             Action::Ask(api) => api,
+            Action::Keep(book) => return Ok(account.answered(self.book(book, head, body, &caller).await?)),
             Action::Fleet | Action::Wake | Action::Sleep => {
                 caller.sends(b"")?; // what is forwarded to a list is vouched for too
                 return Ok(account.answered(self.fleet(route.action, &caller).await?));
@@ -169,7 +175,12 @@ impl Journey {
     }
 
     /// Who calls: by the one credential they sent, or by the word of the peer that forwards.
-    async fn authenticate(&self, head: &Parts, route: &Route, id: &str) -> Result<Caller, Refusal> {
+    pub(crate) async fn authenticate(
+        &self,
+        head: &Parts,
+        route: &Route,
+        id: &str,
+    ) -> Result<Caller, Refusal> {
         let caller = if trust::is_forwarded(&head.headers) {
             self.shared.trust.identify(head, id)?
         } else {
@@ -183,6 +194,9 @@ impl Journey {
                 "only operators may wake the fleet or put it to sleep".to_owned(),
             ));
         }
+        if route.permission == Permission::Administer && !caller.rights.manage_models {
+            return Err(Refusal::Forbidden("only administrators may do this".to_owned()));
+        }
         if route.permission == Permission::ManageModels && !caller.rights.manage_models {
             return Err(Refusal::Forbidden("only administrators may pull or delete models".to_owned()));
         }
@@ -190,7 +204,7 @@ impl Journey {
     }
 
     /// `None` for what a peer forwards: it was counted there.
-    fn limit(&self, caller: &Caller) -> Result<Option<Pass>, Refusal> {
+    pub(crate) fn limit(&self, caller: &Caller) -> Result<Option<Pass>, Refusal> {
         if caller.forwarded.is_some() {
             return Ok(None);
         }
@@ -216,16 +230,13 @@ impl Journey {
         caller.sends(&bytes)?;
         let ask = inspect::inspect(api, bytes, &caller.rights, limits.output_tokens)?;
         if ask.kind != Kind::Pull {
-            match &self.shared.models {
-                Models::Here(keeper) => keeper.find(&ask.model).await?,
-                Models::Elsewhere(catalogue) => catalogue.find(&ask.model).await?,
-            }
+            self.find(&ask).await?;
         }
         Ok((ask, hold))
     }
 
     /// A list is answered from what is known, which must not be older than our own changes.
-    async fn look_again(&self) {
+    pub(crate) async fn look_again(&self) {
         match &self.shared.models {
             Models::Here(keeper) => keeper.fresh().await,
             Models::Elsewhere(catalogue) => catalogue.fresh().await,

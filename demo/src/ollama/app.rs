@@ -107,6 +107,6 @@ impl App {
             fail_load: None,
         };
         let work = Work::Text { limit: context.saturating_mul(10) };
-        Job { want, work, prompt_tokens: 0, fault: None, engine_refuses: None, attached: true }
+        Job { want, work, prompt_tokens: 0, fault: None, engine_refuses: None, says: None, attached: true }
     }
 }

@@ -8,6 +8,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, sleep};
 
 use super::answer::Refusal;
+use super::echo;
 use super::engine::{Engine, Slot, User, Want};
 use super::models::Model;
 use super::script::{Fault, Script};
@@ -52,6 +53,8 @@ pub(super) struct Job {
     pub(super) fault: Option<Fault>,
     /// Checked by the engine itself, after the load: the request's last chance to be refused.
     pub(super) engine_refuses: Option<Refusal>,
+    /// The tokens of the answer, where it is no answer like every other.
+    pub(super) says: Option<Vec<String>>,
     /// Is the client's leaving noticed? Not while a part of its request body is unread, as with chunked ones.
     pub(super) attached: bool,
 }
@@ -147,8 +150,11 @@ impl Run<'_> {
         finish.prompt = begun.elapsed();
         if let Work::Text { limit } = self.job.work {
             let begun = Instant::now();
-            finish.tokens = limit.min(model.words);
-            finish.reason = if limit <= model.words { "length" } else { "stop" };
+            let words = self.job.says.as_ref().map_or(model.words, |says| says.len() as u64);
+            finish.tokens = limit.min(words);
+            // A text that is exactly as long as it may be is whole; words that go round never are.
+            let cut = if self.job.says.is_some() { limit < words } else { limit <= words };
+            finish.reason = if cut { "length" } else { "stop" };
             if let Some(early) = self.decode(user, slot, finish.tokens).await? {
                 return Ok(early.0);
             }
@@ -196,10 +202,16 @@ impl Run<'_> {
             } else {
                 tokio::task::yield_now().await;
             }
-            self.say(Event::Token(word(n)))?;
+            self.say(Event::Token(self.token(n)))?;
             self.bench.observer.count(|stats| stats.tokens += 1);
         }
         Ok(None)
+    }
+
+    fn token(&self, n: u64) -> String {
+        let Some(says) = &self.job.says else { return word(n) };
+        let token = usize::try_from(n).ok().and_then(|at| says.get(at)).cloned().unwrap_or_default();
+        if self.job.fault == Some(Fault::LoseMarks) { echo::without_marks(&token) } else { token }
     }
 
     /// Sends an event; nobody there is the client's leaving, where that is noticed.

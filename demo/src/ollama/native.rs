@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::answer::{Body, Family, Refusal, Render, native, stream, to_json};
 use super::app::{App, Asked};
+use super::echo;
 use super::fields::{Fields, tokens_of};
 use super::generate::{Event, Finish, Job, Work, collect, word};
 use super::json::Json;
@@ -183,7 +184,8 @@ pub(super) async fn chat(app: &App, asked: &Asked) -> Result<Response<Body>, Ref
         return Ok(rendered(name, &text, true));
     }
     let images = messages.iter().filter_map(|m| m.get("images")).count();
-    let ask = ask.with_images(images).needs(message_tokens(messages), false);
+    let mut ask = ask.with_images(images).needs(message_tokens(messages), false);
+    ask.job.says = messages.last().and_then(|m| echo::translation(m.get("content")?.text()?));
     let shape = ask.shape(&fields, name, true)?;
     ask.answer(app, asked, shape, messages.is_empty()).await
 }

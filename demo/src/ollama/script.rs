@@ -20,6 +20,8 @@ pub enum Fault {
     CutAfterBytes(usize),
     /// The connection is reset (RST) after so many bytes of the answer, its head included.
     ResetAfterBytes(usize),
+    /// A translation comes without the marks (`<g1>`, `<x2/>`) that were in its text.
+    LoseMarks,
     /// The request is read, and nothing is ever answered.
     Stall,
     /// 503 as for a full queue, in the family's form.

@@ -119,6 +119,9 @@ userinfo_url = "{issuer}/userinfo"
 allowed_origins = [{origin}]
 
 {roles}
+[translate]
+model = {model}
+
 [store]
 kind = "sqlite"
 path = {store}
@@ -130,6 +133,7 @@ deadline_seconds = {DRAIN}
         issuer = issuer.url(),
         origin = quoted(origin),
         roles = roles(&quoted(users)),
+        model = quoted(&upstream.chat),
         store = quoted(place.file("fleet.db")),
     )
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::uri::Authority;
 use url::{Host, Url};
 
-use super::settings::{Config, Issuer, IssuerKind, Ollama};
+use super::settings::{Config, Issuer, IssuerKind, Ollama, Translate};
 use crate::ollama::names::{ModelName, ModelPattern};
 
 /// Half of the silence after which a report is stale: one lost write must not make a node disappear.
@@ -16,6 +16,7 @@ pub(super) fn mistakes(config: &Config) -> Vec<String> {
     let mut found = file_mistakes(config);
     found.extend(config.ollama.iter().flat_map(ollama_mistakes));
     found.extend(number_mistakes(config));
+    found.extend(translate_mistakes(&config.translate));
     found.extend(config.issuers.iter().enumerate().flat_map(|(at, issuer)| issuer_mistakes(at, issuer)));
     found.extend(config.access.allowed_origins.iter().filter(|o| !is_origin(o)).map(|origin| {
         format!("access.allowed_origins: `{origin}` is not scheme://host[:port], without a path")
@@ -59,6 +60,25 @@ fn ollama_mistakes(ollama: &Ollama) -> Vec<String> {
     let models = ollama.models.iter().enumerate();
     found.extend(models.filter_map(|(at, model)| {
         ModelName::parse(model).err().map(|error| format!("ollama.models[{at}]: `{model}`: {error}"))
+    }));
+    found
+}
+
+fn translate_mistakes(translate: &Translate) -> Vec<String> {
+    let mut found = broken([
+        (translate.concurrency > 0, "translate.concurrency: 0 segments translate nothing".to_owned()),
+        (
+            (50..=8000).contains(&translate.segment_characters),
+            format!(
+                "translate.segment_characters: {} is not between 50 and 8000",
+                translate.segment_characters
+            ),
+        ),
+        (translate.characters > 0, "translate.characters: 0 translates nothing".to_owned()),
+        (!translate.keep_seconds.is_zero(), "translate.keep_seconds: 0 s would keep no file".to_owned()),
+    ]);
+    found.extend(translate.model.iter().filter_map(|model| {
+        ModelName::parse(model).err().map(|error| format!("translate.model: `{model}`: {error}"))
     }));
     found
 }

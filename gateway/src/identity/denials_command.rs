@@ -101,7 +101,7 @@ async fn deny(
 }
 
 /// A denial of a name that no credential leads to would look like one and shut nobody out.
-fn could_be(config: &Config, principal: &str) -> bool {
+pub(crate) fn could_be(config: &Config, principal: &str) -> bool {
     let issuers = config.issuers.iter().map(|issuer| issuer.issuer.as_str());
     let rest = |issuer: &str| principal.strip_prefix(issuer)?.strip_prefix('#');
     let mut names = issuers.chain(["key"]).filter_map(rest);

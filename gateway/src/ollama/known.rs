@@ -54,7 +54,7 @@ impl Known {
     }
 
     /// Is it a model that only embeds?
-    pub(super) fn embeds(&self, model: &ModelName) -> bool {
+    pub(crate) fn embeds(&self, model: &ModelName) -> bool {
         self.tag(model).is_some_and(|entry| {
             let has = |what: &str| {
                 entry["capabilities"].as_array().is_some_and(|all| all.iter().any(|c| c == what))

@@ -1,7 +1,7 @@
 //! The account of one request: one log event, the metrics, and the caller's usage, written when it is dropped,
 //! whichever way the request ended.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use fleet::store::Usage;
@@ -79,6 +79,22 @@ pub struct Account {
     began: Instant,
     /// `None` once another hand has the account.
     books: Option<Arc<Books>>,
+    /// What inferences within the request cost; theirs is the same.
+    parts: Option<Arc<Mutex<Parts>>>,
+    /// Is it an inference's within a request?
+    is_part: bool,
+}
+
+/// What the inferences within one request cost together.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Parts {
+    /// Prompt tokens.
+    pub prompt_tokens: u64,
+    /// Generated tokens.
+    pub output_tokens: u64,
+    work: f64,
+    waited: Option<Duration>,
+    first_token: Option<Duration>,
 }
 
 /// Where accounts are written.
@@ -121,7 +137,47 @@ impl Account {
             tallied: 0,
             began: Instant::now(),
             books,
+            parts: None,
+            is_part: false,
         }
+    }
+
+    /// The account of an inference within this request: it writes nothing of its own, what it cost is added to this one.
+    pub fn part(&mut self) -> Self {
+        let parts = self.parts.get_or_insert_default().clone();
+        let mut part = Self::new(String::new(), self.books.clone());
+        (part.caller, part.model, part.began) = (self.caller.clone(), self.model.clone(), self.began);
+        (part.parts, part.is_part) = (Some(parts), true);
+        part
+    }
+
+    /// What the inferences within this request have cost by now.
+    pub fn spent(&self) -> Parts {
+        let parts = self.parts.as_ref();
+        parts.map(|parts| *parts.lock().unwrap_or_else(PoisonError::into_inner)).unwrap_or_default()
+    }
+
+    /// Adds an inference to the request it was made for.
+    fn add_to_whole(&self) {
+        let Some(parts) = &self.parts else { return };
+        let mut parts = parts.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.prompt_tokens += u64::from(self.seen.prompt_tokens.unwrap_or(0));
+        parts.output_tokens += u64::from(self.seen.output_tokens.unwrap_or(0));
+        parts.work += self.work;
+        parts.waited = parts.waited.max(self.waited);
+        parts.first_token = parts.first_token.into_iter().chain(self.first_token).min();
+    }
+
+    fn gather_parts(&mut self) {
+        if self.parts.is_none() {
+            return;
+        }
+        let parts = self.spent();
+        let count = |tokens: u64| Some(u32::try_from(tokens).unwrap_or(u32::MAX));
+        (self.seen.prompt_tokens, self.seen.output_tokens) =
+            (count(parts.prompt_tokens), count(parts.output_tokens));
+        (self.work, self.waited, self.first_token) = (parts.work, parts.waited, parts.first_token);
+        self.tallied = parts.output_tokens; // each part has tallied its own
     }
 
     /// The request is refused, with this error as its answer or the end of it.
@@ -186,8 +242,23 @@ impl Account {
     }
 }
 
+impl Account {
+    /// Adds the request to its caller's usage, at the first hop.
+    fn charge(&self, books: &Books, prompt_tokens: u64, generated_tokens: u64) {
+        if let (Some(caller), None) = (&self.caller, &self.forwarded_by) {
+            let usage = Usage { prompt_tokens, generated_tokens, requests: 1, gpu_seconds: self.work };
+            books.usage.add(caller, &usage);
+        }
+    }
+}
+
 impl Drop for Account {
     fn drop(&mut self) {
+        if self.is_part {
+            self.generated(u64::from(self.seen.output_tokens.unwrap_or(0)));
+            return self.add_to_whole();
+        }
+        self.gather_parts();
         self.generated(u64::from(self.seen.output_tokens.unwrap_or(0)));
         let Some(books) = self.books.take() else { return };
         let took = self.began.elapsed();
@@ -220,15 +291,7 @@ impl Drop for Account {
             let (verdict, inference) = (self.verdict(), self.inference(took));
             books.tally.ended(&Ended { verdict, took, first_token: self.first_token, inference });
         }
-        if let (Some(caller), None) = (&self.caller, &self.forwarded_by) {
-            let usage = Usage {
-                prompt_tokens: prompt,
-                generated_tokens: output,
-                requests: 1,
-                gpu_seconds: self.work,
-            };
-            books.usage.add(caller, &usage);
-        }
+        self.charge(&books, prompt, output);
         let millis = |duration: Option<Duration>| duration.map(|d| d.as_millis() as u64);
         tracing::info!(
             request_id = self.id,

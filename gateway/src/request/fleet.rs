@@ -35,13 +35,10 @@ impl Journey {
     }
 
     /// The state after an operator's word.
-    fn told(&self, told: Result<FleetState, OrderError>) -> Result<Response<Body>, Refusal> {
+    pub(super) fn told(&self, told: Result<FleetState, OrderError>) -> Result<Response<Body>, Refusal> {
         let state = told.map_err(|error| {
             tracing::warn!(%error, "an operator's word did not reach the fleet");
-            Refusal::Overloaded {
-                what: "the fleet's state cannot be changed at this moment",
-                retry_after: STORE_RETRY,
-            }
+            unreachable_store()
         })?;
         Ok(json(&json!({
             "fleet": self.shared.config.fleet.name,
@@ -72,6 +69,14 @@ impl Journey {
             "queued_work_seconds": load.queued_work_seconds,
             "oldest_wait_seconds": load.oldest_wait_seconds,
         })
+    }
+}
+
+/// What a caller is told whose word the store did not take.
+pub(super) fn unreachable_store() -> Refusal {
+    Refusal::Overloaded {
+        what: "the fleet's state cannot be read or changed at this moment",
+        retry_after: STORE_RETRY,
     }
 }
 

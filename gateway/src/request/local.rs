@@ -37,8 +37,19 @@ impl Journey {
             Action::OpenAiModels => {
                 json(&json!({ "object": "list", "data": self.openai_models(rights()?)? }))
             }
+            Action::Page => {
+                let page = self.shared.page.as_ref().ok_or(Refusal::NoRoute)?;
+                page.answer(route.named_segment(head.uri.path()).unwrap_or_default())?
+            }
             Action::OpenAiModel => json(&self.openai_model(route, head, rights()?)?),
-            Action::Ask(_) | Action::Fleet | Action::Wake | Action::Sleep => return Err(Refusal::Bug),
+            Action::Ask(_)
+            | Action::Translate(_)
+            | Action::Keep(_)
+            | Action::Fleet
+            | Action::Wake
+            | Action::Sleep => {
+                return Err(Refusal::Bug);
+            }
         })
     }
 
@@ -67,7 +78,7 @@ impl Journey {
     }
 
     fn openai_model(&self, route: &Route, head: &Parts, rights: &Rights) -> Result<Value, Refusal> {
-        let asked = route.model_segment(head.uri.path()).unwrap_or_default();
+        let asked = route.named_segment(head.uri.path()).unwrap_or_default();
         let unknown = || Refusal::NoModel(asked.to_owned());
         let name = ModelName::parse(asked).map_err(|_| unknown())?;
         let tags = self.tags(rights)?;
@@ -95,7 +106,7 @@ fn text(status: StatusCode, text: &'static str) -> Response<Body> {
     response
 }
 
-pub(super) fn json(value: &Value) -> Response<Body> {
+pub(crate) fn json(value: &Value) -> Response<Body> {
     let mut response = Response::new(Body::full(value.to_string()));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));

@@ -2,8 +2,10 @@
 
 use http::Method;
 
+use super::books::Book;
 use crate::error::Refusal;
 use crate::ollama::dialect::{Api, Family};
+use crate::translate::Task;
 
 /// What a route costs and touches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +33,8 @@ pub enum Permission {
     Operate,
     /// With the right to manage models.
     ManageModels,
+    /// The same right: whoever decides on models decides on keys and people.
+    Administer,
 }
 
 /// What a route does.
@@ -62,12 +66,19 @@ pub enum Action {
     OpenAiModel,
     /// A JSON body that goes to Ollama.
     Ask(Api),
+    /// Translation.
+    Translate(Task),
+    /// What administrators keep.
+    Keep(Book),
+    /// A file of the page.
+    Page,
 }
 
 /// One row of the table.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Route {
-    /// The exact path, also the one sent upstream. A last segment `{model}` takes one literal segment.
+    /// The exact path, also the one sent upstream. A last segment in braces takes one literal segment,
+    /// `{*}` any number, none included.
     pub path: &'static str,
     /// The exact methods, as `Allow` lists them.
     pub methods: &'static str,
@@ -100,6 +111,7 @@ pub static ROUTES: &[Route] = {
     use Class::*;
     use Family::*;
     use Permission::*;
+    use Task::{Detect, Download, File, Handover, Languages, Settings, Stream, Text};
     &[
         row("GET, HEAD", "/",                    Native,    Public,         Anyone,       Root),
         row("GET, HEAD", "/healthz",             Native,    Public,         Probe,        Health),
@@ -109,6 +121,11 @@ pub static ROUTES: &[Route] = {
         row("GET",       "/fleet",               Native,    Read,           User,         Fleet),
         row("POST",      "/fleet/wake",          Native,    Administrative, Operate,      Wake),
         row("POST",      "/fleet/sleep",         Native,    Administrative, Operate,      Sleep),
+        row("POST",      "/fleet/hold",          Native,    Administrative, Operate,      Keep(Book::Hold)),
+        row("GET, POST, DELETE", "/fleet/keys",  Native,    Administrative, Administer,   Keep(Book::Keys)),
+        row("GET, POST, DELETE", "/fleet/denials", Native,  Administrative, Administer,   Keep(Book::Denials)),
+        row("GET",       "/fleet/usage",         Native,    Read,           User,         Keep(Book::Usage)),
+        row("GET, HEAD", "/ui/{*}",              Native,    Public,         Anyone,       Page),
         row("GET, HEAD", "/api/tags",            Native,    Read,           User,         Tags),
         row("GET",       "/api/ps",              Native,    Read,           User,         Running),
         row("GET",       "/api/status",          Native,    Read,           User,         CloudStatus),
@@ -126,6 +143,14 @@ pub static ROUTES: &[Route] = {
         row("POST",      "/v1/embeddings",       OpenAi,    Inference,      User,         Ask(OpenAiEmbeddings)),
         row("POST",      "/v1/responses",        OpenAi,    Inference,      User,         Ask(Responses)),
         row("POST",      "/v1/messages",         Anthropic, Inference,      User,         Ask(Messages)),
+        row("POST",      "/translate",           Native,    Inference,      User,         Translate(Text)),
+        row("POST",      "/translate/stream",    Native,    Inference,      User,         Translate(Stream)),
+        row("POST",      "/translate_file",      Native,    Inference,      User,         Translate(File)),
+        row("GET",       "/download_file/{file}", Native,   Read,           User,         Translate(Download)),
+        row("POST",      "/fleet/file",          Native,    Read,           User,         Translate(Handover)),
+        row("POST",      "/detect",              Native,    Read,           User,         Translate(Detect)),
+        row("GET, POST", "/languages",           Native,    Read,           User,         Translate(Languages)),
+        row("GET",       "/frontend/settings",   Native,    Read,           User,         Translate(Settings)),
     ]
 };
 
@@ -154,17 +179,18 @@ impl Route {
     }
 
     fn matches(&self, path: &str) -> bool {
-        match self.path.strip_suffix("{model}") {
-            Some(prefix) => {
-                path.strip_prefix(prefix).is_some_and(|model| !model.is_empty() && !model.contains('/'))
+        match self.path.split_once('{') {
+            Some((prefix, "*}")) => path.starts_with(prefix),
+            Some((prefix, _)) => {
+                path.strip_prefix(prefix).is_some_and(|name| !name.is_empty() && !name.contains('/'))
             }
             None => self.path == path,
         }
     }
 
-    /// The literal segment in the place of `{model}`, if the row has one.
-    pub fn model_segment<'a>(&self, path: &'a str) -> Option<&'a str> {
-        path.strip_prefix(self.path.strip_suffix("{model}")?)
+    /// The literal segment in the place of the braces, if the row has one.
+    pub fn named_segment<'a>(&self, path: &'a str) -> Option<&'a str> {
+        path.strip_prefix(self.path.split_once('{')?.0)
     }
 }
 

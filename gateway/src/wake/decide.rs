@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fleet::store::{FleetState, Phase};
+use fleet::store::{FleetState, Hold, Phase};
 
 use crate::request::queue::Load;
 
@@ -110,9 +110,18 @@ pub(super) fn put_to_sleep(state: &FleetState, now: i64) -> Option<FleetState> {
     (asleep != *state).then_some(asleep)
 }
 
+/// What an operator's `hold` makes of the state; no nodes end a hold, and leave the fleet to its work.
+pub(super) fn held(state: &FleetState, now: i64, nodes: u32, seconds: i64) -> Option<FleetState> {
+    if nodes == 0 {
+        return state.hold.is_some().then(|| FleetState { hold: None, ..state.clone() });
+    }
+    let woken = woken(state, now).unwrap_or_else(|| state.clone());
+    Some(FleetState { hold: Some(Hold { nodes, until: now.saturating_add(seconds) }), ..woken })
+}
+
 #[cfg(test)]
 mod tests {
-    use fleet::store::{Boot, Hold};
+    use fleet::store::Boot;
 
     use super::*;
 
@@ -120,6 +129,16 @@ mod tests {
 
     fn at(phase: Phase, since: i64) -> FleetState {
         FleetState { phase, since, ..FleetState::default() }
+    }
+
+    #[test]
+    fn a_hold_wakes_and_no_nodes_end_it() {
+        let asleep = at(Phase::Asleep, 10);
+        let held_state = held(&asleep, 100, 3, 60).unwrap();
+        assert_eq!((held_state.phase, held_state.hold), (Phase::Waking, Some(Hold { nodes: 3, until: 160 })));
+        let released = held(&held_state, 120, 0, 0).unwrap();
+        assert_eq!((released.phase, released.hold), (Phase::Waking, None));
+        assert!(held(&released, 130, 0, 0).is_none(), "there is none to end");
     }
 
     #[test]

@@ -36,11 +36,26 @@ impl Wake {
         self.told(operator, "sleep", decide::put_to_sleep).await
     }
 
+    /// Holds at least `nodes` for `seconds` by `operator`'s word, and wakes the fleet for it; 0 nodes end a hold. The
+    /// state after it.
+    ///
+    /// # Errors
+    /// See [`OrderError`].
+    pub async fn hold_by(
+        &self,
+        operator: &Principal,
+        nodes: u32,
+        seconds: i64,
+    ) -> Result<FleetState, OrderError> {
+        let hold = |state: &FleetState, now: i64| decide::held(state, now, nodes, seconds);
+        self.told(operator, "hold", hold).await
+    }
+
     async fn told(
         &self,
         operator: &Principal,
         order: &'static str,
-        change: fn(&FleetState, i64) -> Option<FleetState>,
+        change: impl Fn(&FleetState, i64) -> Option<FleetState>,
     ) -> Result<FleetState, OrderError> {
         let mut state = self.bounded(self.store.state(&self.fleet)).await?;
         for _ in 0..TRIES {

@@ -10,7 +10,7 @@ use crate::support::{Raw, TestGateway, ollama};
 
 /// A path that a row of the table matches.
 fn path(route: &Route) -> String {
-    route.path.replace("{model}", "gemma3n:e4b")
+    route.path.replace("{model}", "gemma3n:e4b").replace("{file}", "0123-node").replace("{*}", "index.html")
 }
 
 /// Asks on a connection that is replaced where the gateway closes it.
@@ -48,7 +48,11 @@ const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 #[tokio::test]
 async fn every_route_wants_a_credential_but_heartbeat_and_health() {
     let ollama = ollama().await;
-    let gateway = TestGateway::in_front_of(&ollama).await.start().await;
+    let folder = tempfile::TempDir::new().unwrap();
+    std::fs::write(folder.path().join("index.html"), "<p>").unwrap();
+    let page = folder.path().to_owned();
+    let builder = TestGateway::in_front_of(&ollama).await.config(|config| config.ui.directory = Some(page));
+    let gateway = builder.start().await;
     let mut asker = Asker { gateway: &gateway, raw: None };
     let mut open = Vec::new();
     for route in ROUTES {
@@ -67,7 +71,7 @@ async fn every_route_wants_a_credential_but_heartbeat_and_health() {
         }
     }
     open.dedup();
-    assert_eq!(open, ["/", "/healthz", "/readyz", "/health"]);
+    assert_eq!(open, ["/", "/healthz", "/readyz", "/health", "/ui/{*}"]);
     assert_eq!(asked(&ollama), 0);
 }
 
@@ -128,7 +132,7 @@ async fn every_other_spelling_of_a_route_is_refused() {
         }
         let mut unlisted =
             vec![format!("{path}/"), format!("/x{path}"), format!("{path}/x"), format!("/api{path}")];
-        if route.model_segment(&path).is_none() {
+        if route.named_segment(&path).is_none() {
             unlisted.extend([
                 path.to_uppercase(),
                 format!("{path}x"),
@@ -156,7 +160,7 @@ async fn what_a_caller_may_not_is_403_before_anything_else() {
         let allowed = match route.permission {
             Permission::Probe | Permission::Anyone | Permission::User => [true, true, true],
             Permission::Operate => [false, true, true],
-            Permission::ManageModels => [false, false, true],
+            Permission::ManageModels | Permission::Administer => [false, false, true],
         };
         for (token, allowed) in [&user, &operator, &admin].into_iter().zip(allowed) {
             let method = route.methods.split(", ").next().unwrap();
@@ -169,7 +173,18 @@ async fn what_a_caller_may_not_is_403_before_anything_else() {
         }
     }
     kept.dedup();
-    assert_eq!(kept, ["/fleet/wake", "/fleet/sleep", "/api/pull", "/api/delete"]);
+    assert_eq!(
+        kept,
+        [
+            "/fleet/wake",
+            "/fleet/sleep",
+            "/fleet/hold",
+            "/fleet/keys",
+            "/fleet/denials",
+            "/api/pull",
+            "/api/delete"
+        ]
+    );
     assert_eq!(gateway.store.state("default").await.unwrap().phase, fleet::store::Phase::FallingAsleep);
 }
 

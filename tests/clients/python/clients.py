@@ -6,6 +6,7 @@ import ssl
 
 import anthropic
 import httpx2
+import libretranslatepy
 import ollama
 import openai
 
@@ -47,6 +48,12 @@ def by_x_api_key(token):
     """The `anthropic` client as older ones are: `x-api-key` and no `Authorization`; without a token, neither."""
     headers = {"Authorization": anthropic.Omit()} | ({"X-Api-Key": token} if token else {})
     return of_anthropic("unused", headers=headers)
+
+
+def of_libretranslate(token=USER):
+    """The `libretranslatepy` client, which sends its key in the body, and trusts what the environment says."""
+    os.environ["SSL_CERT_FILE"] = DEMO["ca_file"]
+    return libretranslatepy.LibreTranslateAPI(URL, api_key=token)
 
 
 def http():

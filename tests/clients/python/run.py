@@ -8,6 +8,7 @@ import sys
 import answers  # noqa: F401  (the order of the imports is the order of the promises)
 import management  # noqa: F401
 import refusals  # noqa: F401
+import translations  # noqa: F401
 import waits  # noqa: F401
 from promises import keep_all
 

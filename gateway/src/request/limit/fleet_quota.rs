@@ -102,13 +102,13 @@ impl FleetQuota {
     /// A call that failed may have counted, and so may one whose caller left meanwhile. It is not taken back: if it had not counted, that would be a credit, and a
     /// limit that can be lifted by a flaky table is none. At worst a caller lacks one request's tokens until the next
     /// minute.
-    async fn ask(&self, caller: &Caller, minute: Minute, tokens: u64) -> Option<Answer> {
+    async fn ask(&self, caller: &Caller, minute: Minute, tokens: u64, begun: u64) -> Option<Answer> {
         if !self.outage().may_ask(Instant::now()) {
             return None;
         }
         let (who, rights) = (caller.principal.as_str(), &caller.rights);
         let asking =
-            self.store.reserve(who, minute.number, tokens, 1, rights.tokens_per_minute, requests(rights));
+            self.store.reserve(who, minute.number, tokens, begun, rights.tokens_per_minute, requests(rights));
         let late = || Err(StoreError::Unavailable("no answer in time".to_owned()));
         let answer = timeout(ANSWER_WITHIN, asking).await.unwrap_or_else(|_| late());
         match answer {
@@ -174,11 +174,26 @@ impl FleetQuota {
 #[async_trait]
 impl Quota for FleetQuota {
     async fn reserve(&self, caller: &Caller, tokens: u64) -> Result<Reservation, Refusal> {
+        self.reserve_for(caller, tokens, 1).await
+    }
+}
+
+impl FleetQuota {
+    /// The same for a part of a request: `begun` requests (1 for the first part, 0 for the others) are counted with it.
+    ///
+    /// # Errors
+    /// As [`Quota::reserve`].
+    pub async fn reserve_for(
+        &self,
+        caller: &Caller,
+        tokens: u64,
+        begun: u64,
+    ) -> Result<Reservation, Refusal> {
         let minute = self.minute();
         // What is larger than a whole minute fits into an untouched one, since it never could else; what it really used
         // is settled. A limit of nothing lets nothing through.
         let claim = tokens.min(caller.rights.tokens_per_minute).max(1);
-        match self.ask(caller, minute, claim).await {
+        match self.ask(caller, minute, claim, begun).await {
             Some(answer) => self.obey(caller, minute, claim, answer),
             None => Ok(self.unchecked(caller, minute, tokens)),
         }

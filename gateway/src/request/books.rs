@@ -1,0 +1,254 @@
+//! What administrators keep through the gateway: API keys, who is shut out, how many nodes are held; and what callers have
+//! used. The same as the commands do, each written to the log with who did it.
+
+use http::request::Parts as Head;
+use http::{Method, Response};
+use hyper::body::Incoming;
+use jiff::{Span, Timestamp};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::Journey;
+use super::fleet::unreachable_store;
+use super::local::json as answer;
+use super::receive::receive;
+use crate::body::Body;
+use crate::error::Refusal;
+use crate::identity::denials_command::could_be;
+use crate::identity::{Caller, api_keys};
+use fleet::store::{Denial, KeyRecord, StoreError};
+
+/// Bytes of a request: names and numbers.
+const REQUEST: u64 = 16 << 10;
+/// The longest life of a key, in seconds: ten years.
+const LONGEST_LIFE: u64 = 10 * 366 * 86_400;
+/// The most nodes of a fleet: one ALB, one partition of the table.
+const MOST_NODES: u32 = 100;
+/// The longest hold, in seconds: a week. Longer is what the scaler's schedule is for.
+const LONGEST_HOLD: i64 = 7 * 86_400;
+/// Days of usage shown.
+const DAYS: i64 = 31;
+
+/// What is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Book {
+    /// `/fleet/keys`
+    Keys,
+    /// `/fleet/denials`
+    Denials,
+    /// `/fleet/usage`
+    Usage,
+    /// `/fleet/hold`
+    Hold,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewKey {
+    owner: String,
+    #[serde(default)]
+    roles: Vec<String>,
+    #[serde(default)]
+    expires_seconds: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OldKey {
+    id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewDenial {
+    principal: String,
+    reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewHold {
+    nodes: u32,
+    #[serde(default)]
+    seconds: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OldDenial {
+    principal: String,
+}
+
+impl Journey {
+    /// Answers a route of a book.
+    pub(super) async fn book(
+        &self,
+        book: Book,
+        head: &Head,
+        body: Incoming,
+        caller: &Caller,
+    ) -> Result<Response<Body>, Refusal> {
+        let limits = &self.shared.config.limits;
+        let (body, _hold) = receive(&head.headers, body, REQUEST, limits, &self.shared.bodies).await?;
+        caller.sends(&body)?;
+        let value = match (book, &head.method) {
+            (Book::Keys, &Method::POST) => self.make_key(caller, read(&body)?).await?,
+            (Book::Keys, &Method::DELETE) => self.end_key(caller, read(&body)?).await?,
+            (Book::Keys, _) => {
+                let keys = self.shared.store.keys().await.map_err(failed)?;
+                json!({ "keys": keys.iter().map(shown).collect::<Vec<_>>() })
+            }
+            (Book::Denials, &Method::POST) => self.deny(caller, read(&body)?).await?,
+            (Book::Denials, &Method::DELETE) => self.allow(caller, read(&body)?).await?,
+            (Book::Denials, _) => {
+                let denials = self.shared.store.denials().await.map_err(failed)?;
+                let shown = |denial: &Denial| json!({ "principal": denial.principal, "reason": denial.reason, "by": denial.by, "since": denial.since });
+                json!({ "denials": denials.iter().map(shown).collect::<Vec<_>>() })
+            }
+            (Book::Usage, _) => self.used_by(caller).await?,
+            (Book::Hold, _) => return self.hold(caller, &read(&body)?).await,
+        };
+        Ok(answer(&value))
+    }
+
+    async fn hold(&self, caller: &Caller, wanted: &NewHold) -> Result<Response<Body>, Refusal> {
+        let NewHold { nodes, seconds } = *wanted;
+        if nodes > MOST_NODES || (nodes > 0 && !(1..=LONGEST_HOLD).contains(&seconds)) {
+            return Err(Refusal::Invalid(format!(
+                "`nodes` must be at most {MOST_NODES} (0 ends a hold), `seconds` between 1 and {LONGEST_HOLD}"
+            )));
+        }
+        self.told(self.shared.wake.hold_by(&caller.principal, nodes, seconds).await)
+    }
+
+    async fn make_key(&self, caller: &Caller, wanted: NewKey) -> Result<Value, Refusal> {
+        let owner = wanted.owner.trim();
+        if owner.is_empty() || owner.chars().count() > 128 || owner.contains(char::is_control) {
+            return Err(Refusal::Invalid(
+                "`owner` must be 1 to 128 characters, without control characters".to_owned(),
+            ));
+        }
+        if let Some(unknown) = wanted.roles.iter().find(|role| !self.shared.config.roles.contains_key(*role))
+        {
+            let unknown: String = unknown.chars().take(40).collect();
+            return Err(Refusal::Invalid(format!(
+                "there is no role `{unknown}`; the configuration names the roles"
+            )));
+        }
+        if wanted.expires_seconds.is_some_and(|life| life == 0 || life > LONGEST_LIFE) {
+            return Err(Refusal::Invalid(format!("`expires_seconds` must be between 1 and {LONGEST_LIFE}")));
+        }
+        let now = Timestamp::now().as_second();
+        let expires = wanted.expires_seconds.map(|life| now + life.cast_signed());
+        let made = api_keys::create(&*self.shared.store, owner, wanted.roles, now, expires).await;
+        let (secret, record) = made.map_err(failed)?;
+        tracing::info!(by = caller.principal.as_str(), owner, id = record.hash.id(), "an API key was made");
+        Ok(json!({ "id": record.hash.id(), "key": secret }))
+    }
+
+    async fn end_key(&self, caller: &Caller, old: OldKey) -> Result<Value, Refusal> {
+        let ended = match self.shared.store.revoke_key(&old.id).await {
+            Err(error @ (StoreError::Ambiguous(_) | StoreError::NotAnId(_))) => {
+                tracing::debug!(%error, "no key was revoked");
+                false
+            }
+            other => other.map_err(failed)?,
+        };
+        if !ended {
+            return Err(Refusal::Invalid(
+                "there is not one key of this `id`; GET /fleet/keys lists them".to_owned(),
+            ));
+        }
+        tracing::info!(by = caller.principal.as_str(), id = old.id, "an API key was revoked");
+        Ok(json!({ "id": old.id, "disabled": true }))
+    }
+
+    async fn deny(&self, caller: &Caller, wanted: NewDenial) -> Result<Value, Refusal> {
+        let reason = wanted.reason.trim();
+        if reason.is_empty() || reason.chars().count() > 200 || reason.contains(char::is_control) {
+            return Err(Refusal::Invalid(
+                "`reason` must be 1 to 200 characters, without control characters".to_owned(),
+            ));
+        }
+        if !could_be(&self.shared.config, &wanted.principal) {
+            return Err(Refusal::Invalid(
+                "`principal` must be `<issuer>#<subject>` of a configured issuer, or `key#<owner>`"
+                    .to_owned(),
+            ));
+        }
+        if wanted.principal == caller.principal.as_str() {
+            return Err(Refusal::Invalid(
+                "you would shut yourself out; let another administrator do it".to_owned(),
+            ));
+        }
+        let denial = Denial {
+            principal: wanted.principal,
+            reason: reason.to_owned(),
+            by: caller.principal.as_str().to_owned(),
+            since: Timestamp::now().as_second(),
+        };
+        self.shared.store.deny(&denial).await.map_err(failed)?;
+        tracing::info!(by = denial.by, principal = denial.principal, "somebody was shut out");
+        Ok(json!({ "principal": denial.principal, "reason": denial.reason, "since": denial.since }))
+    }
+
+    async fn allow(&self, caller: &Caller, old: OldDenial) -> Result<Value, Refusal> {
+        if !self.shared.store.allow(&old.principal).await.map_err(failed)? {
+            return Err(Refusal::Invalid(
+                "this `principal` is not shut out; GET /fleet/denials lists who is".to_owned(),
+            ));
+        }
+        tracing::info!(
+            by = caller.principal.as_str(),
+            principal = old.principal,
+            "somebody was let in again"
+        );
+        Ok(json!({ "principal": old.principal }))
+    }
+
+    /// The caller's own last days, the newest first; days without requests are left out.
+    async fn used_by(&self, caller: &Caller) -> Result<Value, Refusal> {
+        let today = Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+        let mut days = Vec::new();
+        for back in 0..DAYS {
+            let day = today.checked_sub(Span::new().days(back)).map_err(|_| Refusal::Bug)?.to_string();
+            let usage = self.shared.store.usage(caller.principal.as_str(), &day).await.map_err(failed)?;
+            if usage.requests > 0 {
+                days.push(json!({
+                    "day": day,
+                    "requests": usage.requests,
+                    "prompt_tokens": usage.prompt_tokens,
+                    "output_tokens": usage.generated_tokens,
+                    "gpu_seconds": usage.gpu_seconds,
+                }));
+            }
+        }
+        Ok(json!({ "people": [{ "principal": caller.principal.as_str(), "days": days }] }))
+    }
+}
+
+fn shown(key: &KeyRecord) -> Value {
+    json!({
+        "id": key.hash.id(),
+        "owner": key.owner,
+        "roles": key.roles,
+        "created": key.created,
+        "expires": key.expires,
+        "disabled": key.disabled,
+    })
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    // A list would be taken for an object without names.
+    let object = body.trim_ascii_start().starts_with(b"{");
+    let read = serde_json::from_slice(body).ok().filter(|_| object);
+    read.ok_or_else(|| {
+        Refusal::Invalid("the body is no JSON object with the fields that are wanted here".to_owned())
+    })
+}
+
+fn failed(error: StoreError) -> Refusal {
+    tracing::warn!(%error, "the store did not take an administrator's word");
+    unreachable_store()
+}
