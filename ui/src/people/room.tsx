@@ -174,6 +174,7 @@ function DenyForm({ who, setWho, busy, onDeny }: DenyProps) {
         <input
           required
           value={who}
+          placeholder="issuer#subject, key#owner"
           maxLength={500}
           spellCheck={false}
           onChange={event => setWho(event.target.value)}

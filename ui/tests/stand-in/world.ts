@@ -68,7 +68,7 @@ export function world(): World {
       },
     ],
     denials: [
-      { principal: "https://issuer.example/ 9f2c41", reason: "left the company", since: NOW - 3 * 86_400 },
+      { principal: "https://issuer.example/#9f2c41", reason: "left the company", since: NOW - 3 * 86_400 },
     ],
     models: [
       { name: "gemma3n:e4b", size: 7_547_589_116, modified_at: "2026-10-02T09:30:00Z" },
@@ -117,7 +117,7 @@ export function usage(everybody: boolean): Record<string, unknown> {
     }).filter(({ requests }) => requests > 0);
   const people = [{ principal: "demo", days: days(1) }];
   if (everybody) {
-    people.push({ principal: "tanaka", days: days(2.3) }, { principal: "key:cat-tool", days: days(6) });
+    people.push({ principal: "tanaka", days: days(2.3) }, { principal: "key#cat-tool", days: days(6) });
   }
   return { people };
 }
