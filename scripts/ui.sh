@@ -19,11 +19,13 @@ check() {
 }
 
 # The packages of the lock file, unless they are there already.
+# shellcheck disable=SC2329 # `check` calls it
 packages() {
     [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund
 }
 
 # A browser from the distribution: test tools' own downloads need a network that CI may not have.
+# shellcheck disable=SC2329 # `check` calls it
 browser() {
     command -v "${CHROMIUM:-chromium}" && return
     local as_root=()
