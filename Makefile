@@ -7,6 +7,7 @@ help: ## List the tasks
 
 demo: ## Run a whole fleet on this machine until Ctrl-C (no AWS account)
 	cargo build --locked --quiet -p gateway -p scaler -p demo
+	@scripts/page.sh
 	exec target/debug/demo up
 
 check: ## Everything CI runs: formats, lints, documents, tests, official clients

@@ -2,12 +2,13 @@
 //! them, and takes them along when it ends. With `--single` one gateway and one Ollama instead of the fleet.
 //!
 //! In order: `place` (the folder and what is in it), `certificates`, `upstream` (a real Ollama or the simulated one),
-//! `config` (of gateways and scaler), `child` (processes that never outlive us), `fleet`, `details` (what is printed
+//! `page` (its files, for the gateway), `config` (of gateways and scaler), `child` (processes that never outlive us), `fleet`, `details` (what is printed
 //! and written), `table` and `status` (the live view of a fleet, and of one gateway).
 
 pub(crate) mod place;
 mod certificates;
 pub(crate) mod upstream;
+mod page;
 mod config;
 pub(crate) mod child;
 mod fleet;
@@ -71,6 +72,16 @@ pub struct Options {
     /// The origin that pages may call from.
     #[arg(long, value_name = "ORIGIN", default_value = "http://127.0.0.1:5173")]
     origin: String,
+    /// The folder of the built page; without one there, no page is served.
+    #[arg(long, value_name = "FOLDER", default_value = "ui/dist")]
+    page: PathBuf,
+}
+
+impl Options {
+    /// The origin of the page that the gateway serves itself. Its port is known once `run` has chosen one.
+    fn own_origin(&self) -> String {
+        format!("https://127.0.0.1:{}", self.port)
+    }
 }
 
 /// Starts everything, stays until a signal, stops everything.
@@ -93,6 +104,9 @@ pub async fn up(options: Options) -> anyhow::Result<()> {
 async fn run(options: &Options, children: &mut Vec<Child>) -> anyhow::Result<()> {
     let place = Place::prepare(&options.directory)?;
     certificates::write(&place)?;
+    // Chosen before anything starts: issuer and gateway are told the page's origin, which it is part of.
+    let port = config::free_address(options.port)?.port();
+    let options = &Options { port, ..options.clone() };
     if options.single {
         return single(&place, options, children).await;
     }
@@ -104,7 +118,8 @@ async fn run(options: &Options, children: &mut Vec<Child>) -> anyhow::Result<()>
 
 /// One gateway, one Ollama.
 async fn single(place: &Place, options: &Options, children: &mut Vec<Child>) -> anyhow::Result<()> {
-    let issuer = issuer(&options.origin).await?;
+    let issuer = issuer(options).await?;
+    page::lay(place, &issuer, options)?;
     let upstream = upstream::find(place, options.simulated, children).await?;
     let ports = config::write(place, &issuer, &upstream, options)?;
     children.push(gateway(place, options).await?);
@@ -115,14 +130,15 @@ async fn single(place: &Place, options: &Options, children: &mut Vec<Child>) -> 
     status::watch(&ports.metrics(), children).await
 }
 
-async fn issuer(origin: &str) -> anyhow::Result<Issuer> {
+async fn issuer(options: &Options) -> anyhow::Result<Issuer> {
     let user = |name: &str, password: &str, groups: &[&str]| User {
         name: name.to_owned(),
         password: password.to_owned(),
         groups: groups.iter().map(|group| (*group).to_owned()).collect(),
         email: format!("{name}@example.com"),
     };
-    let builder = Issuer::builder().origin(origin).user(user(PERSON.0, PERSON.1, &[]));
+    let builder = Issuer::builder().origin(&options.origin).origin(&options.own_origin());
+    let builder = builder.user(user(PERSON.0, PERSON.1, &[]));
     builder.user(user("admin", "admin", &["ollama-admins"])).start().await
 }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::place::Place;
 use super::upstream::Upstream;
-use super::{DRAIN, Options};
+use super::{DRAIN, Options, page};
 use crate::issuer::Issuer;
 
 /// The audience of the demo's tokens.
@@ -40,7 +40,7 @@ pub(super) fn write(
     options: &Options,
 ) -> anyhow::Result<Ports> {
     let ports = Ports { gateway: free_address(options.port)?, admin: free_address(0)? };
-    place.write("gateway.toml", &text(place, issuer, upstream, &options.origin, ports))?;
+    place.write("gateway.toml", &text(place, issuer, upstream, options, ports))?;
     Ok(ports)
 }
 
@@ -60,8 +60,9 @@ pub(super) fn write_fleet(
     options: &Options,
 ) -> anyhow::Result<Ports> {
     let ports = Ports { gateway: free_address(options.port)?, admin: free_address(0)? };
-    let common = common(place, issuer, models, &options.origin);
-    let front = listen(ports) + &tls(place) + "[fleet]\nname = \"demo\"\nnode = \"front\"\n\n" + &common;
+    let common = common(place, issuer, models, options);
+    let front =
+        listen(ports) + &tls(place) + &ui(place) + "[fleet]\nname = \"demo\"\nnode = \"front\"\n\n" + &common;
     place.write("front.toml", &front)?;
     // Address, name and Ollama are each machine's own: it sets them by environment.
     let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -74,12 +75,13 @@ pub(super) fn write_fleet(
     Ok(ports)
 }
 
-fn text(place: &Place, issuer: &Issuer, upstream: &Upstream, origin: &str, ports: Ports) -> String {
+fn text(place: &Place, issuer: &Issuer, upstream: &Upstream, options: &Options, ports: Ports) -> String {
     listen(ports)
         + &tls(place)
+        + &ui(place)
         + &ollama(upstream)
         + "[fleet]\nname = \"demo\"\n\n"
-        + &common(place, issuer, upstream, origin)
+        + &common(place, issuer, upstream, options)
 }
 
 fn listen(ports: Ports) -> String {
@@ -99,13 +101,17 @@ fn tls(place: &Place) -> String {
     format!("[tls]\ncertificate = {}\nprivate_key = {}\n\n", path("cert.pem"), path("key.pem"))
 }
 
+fn ui(place: &Place) -> String {
+    page::folder(place).map_or_else(String::new, |folder| format!("[ui]\ndirectory = {}\n\n", quoted(folder)))
+}
+
 fn ollama(upstream: &Upstream) -> String {
     let Upstream { url, parallel, chat, .. } = upstream;
     format!("[ollama]\nurl = \"{url}\"\nparallel = {parallel}\nmodels = [{}]\n\n", quoted(chat))
 }
 
 /// What every gateway of a demo is told.
-fn common(place: &Place, issuer: &Issuer, upstream: &Upstream, origin: &str) -> String {
+fn common(place: &Place, issuer: &Issuer, upstream: &Upstream, options: &Options) -> String {
     let users: Vec<&String> = [Some(&upstream.chat), upstream.embed.as_ref()].into_iter().flatten().collect();
     format!(
         r#"[[issuers]]
@@ -116,7 +122,7 @@ groups_claim = "groups"
 userinfo_url = "{issuer}/userinfo"
 
 [access]
-allowed_origins = [{origin}]
+allowed_origins = {origins}
 
 {roles}
 [translate]
@@ -131,7 +137,8 @@ accept_for_seconds = 1
 deadline_seconds = {DRAIN}
 "#,
         issuer = issuer.url(),
-        origin = quoted(origin),
+        // Also its own: a browser names the origin of every POST.
+        origins = quoted([&options.origin, &options.own_origin()]),
         roles = roles(&quoted(users)),
         model = quoted(&upstream.chat),
         store = quoted(place.file("fleet.db")),

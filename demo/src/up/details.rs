@@ -10,7 +10,7 @@ use super::child::Child;
 use super::config::{AUDIENCE, Ports};
 use super::place::Place;
 use super::upstream::Upstream;
-use super::{Options, PERSON};
+use super::{Options, PERSON, page};
 use crate::issuer::{Claims, Issuer};
 use crate::keep::say;
 use crate::node;
@@ -32,7 +32,7 @@ pub(super) struct Details {
     models: Models,
     /// An origin that pages may call from.
     origin: String,
-    /// The page; there is none yet.
+    /// The page, if it was built.
     ui_url: Option<String>,
     ui_user: &'static str,
     ui_password: &'static str,
@@ -104,7 +104,7 @@ impl Details {
                 denied: node::DENIED,
             },
             origin: options.origin.clone(),
-            ui_url: None,
+            ui_url: page::folder(place).map(|_| format!("https://{}/ui/", ports.gateway)),
             ui_user: PERSON.0,
             ui_password: PERSON.1,
             pids,
@@ -157,9 +157,10 @@ impl Details {
             r#"
 The demo is up.
 
+  page      {page}   (sign in as {user} / {password}, or admin / admin)
   gateway   {url}
   CA file   {ca}
-  issuer    {issuer}   (sign in as {user} / {password})
+  issuer    {issuer}
   Ollama    {kind}
   token     {token}
 {sleeps}
@@ -180,6 +181,7 @@ The same from Python (pip install ollama):
 All of this, and more tokens, is in {json}. `demo load` sends an
 office's requests. Ctrl-C ends it.
 "#,
+            page = self.ui_url.as_deref().unwrap_or("not built: scripts/ui.sh, or npm run build in ui/"),
             user = self.ui_user,
             password = self.ui_password,
             token = tokens.user,

@@ -10,7 +10,7 @@ use tokio::net::UnixListener;
 use super::child::Child;
 use super::details::{Details, Reach};
 use super::place::Place;
-use super::{DRAIN, Options, config, gateway_program, issuer, ready, table, upstream};
+use super::{DRAIN, Options, config, gateway_program, issuer, page, ready, table, upstream};
 use crate::machine;
 
 /// The file by which machines know that the demo lives: each holds a connection to it, and ends with it.
@@ -21,7 +21,8 @@ pub(crate) const NODE_CONFIG: &str = "node.toml";
 
 /// Starts everything, and stays until something ends that should not.
 pub(super) async fn run(place: &Place, options: &Options, children: &mut Vec<Child>) -> anyhow::Result<()> {
-    let issuer = issuer(&options.origin).await?;
+    let issuer = issuer(options).await?;
+    page::lay(place, &issuer, options)?;
     let models = models(place, options).await?;
     let lifeline = lifeline(place)?;
     let ports = config::write_fleet(place, &issuer, &models, options)?;
