@@ -105,7 +105,7 @@ async fn run(options: &Options, children: &mut Vec<Child>) -> anyhow::Result<()>
     let place = Place::prepare(&options.directory)?;
     certificates::write(&place)?;
     // Chosen before anything starts: issuer and gateway are told the page's origin, which it is part of.
-    let port = config::free_address(options.port)?.port();
+    let port = free_address(options.port)?.port();
     let options = &Options { port, ..options.clone() };
     if options.single {
         return single(&place, options, children).await;

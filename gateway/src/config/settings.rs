@@ -13,8 +13,8 @@ use fleet::store::StoreSettings;
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use super::instance::{Instance, Metrics};
 pub use self::translate::{Translate, Ui};
+use super::instance::{Instance, Metrics};
 use crate::identity::Priority;
 
 /// The whole of `gateway.toml`.
