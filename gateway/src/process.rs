@@ -25,7 +25,7 @@ use crate::ollama::models::Keeper;
 use crate::ollama::pace::Pace;
 use crate::page::Page;
 use crate::peers::{Catalogue, Places, Roster};
-use crate::report::{Activity, Reporter, Tally, Work};
+use crate::report::{Activity, Reporter};
 use crate::request::account::Books;
 use crate::request::cors::Cors;
 use crate::request::limit::{Bodies, FleetQuota, Limiter};
@@ -35,7 +35,6 @@ use crate::request::{Core, Journey};
 use crate::substitute;
 use crate::translate::Kept;
 use crate::trust::{Peers, Trust};
-use crate::usage::UsageLedger;
 use crate::wake::Wake;
 use crate::wishes::{Converge, Wishes};
 
@@ -225,12 +224,7 @@ impl Gateway {
             queue,
             pace: Arc::new(Pace::new(&ollama)),
             rules: Rules::new(&config.limits, &config.queue),
-            books: Arc::new(Books {
-                metrics: metrics.clone(),
-                tally: Tally::default(),
-                work: Work::default(),
-                usage: UsageLedger::new(store.clone()),
-            }),
+            books: Arc::new(Books::new(metrics.clone(), store.clone())),
             metrics,
             drain: Drain::new(&config.drain),
             tasks,

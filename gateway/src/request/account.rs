@@ -4,6 +4,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use fleet::store::Store;
+
 use fleet::store::Usage;
 use http::Response;
 
@@ -109,6 +111,14 @@ pub struct Books {
     pub work: Work,
     /// Usage per principal and day.
     pub usage: UsageLedger,
+}
+
+impl Books {
+    /// Empty ones, whose usage goes to `store`.
+    pub fn new(metrics: Arc<Metrics>, store: Arc<dyn Store>) -> Self {
+        let usage = UsageLedger::new(store);
+        Self { metrics, tally: Tally::default(), work: Work::default(), usage }
+    }
 }
 
 impl Account {
