@@ -78,8 +78,8 @@ export LONELY_URL=$url
 tests/clients/printed.sh "$folder/printed.txt" "$python" || status=1
 "$python" tests/clients/python/run.py || status=1
 node tests/clients/node/run.js || status=1
-promise "a translation keeps tags, placeholders, addresses, numbers and lines" \
-    eval 'target/debug/demo translate-eval --directory "$folder" >"$folder/translations.txt"'
+translations() { target/debug/demo translate-eval --directory "$folder" >"$folder/translations.txt"; }
+promise "a translation keeps tags, placeholders, addresses, numbers and lines" translations
 
 kill -INT "$demo"
 promise "the demo ends well on SIGINT" wait "$demo"

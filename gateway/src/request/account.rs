@@ -4,9 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use fleet::store::Store;
-
-use fleet::store::Usage;
+use fleet::store::{Store, Usage};
 use http::Response;
 
 use super::route::{Class, Route};
