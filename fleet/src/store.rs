@@ -23,7 +23,7 @@ use async_trait::async_trait;
 #[cfg(feature = "dynamodb")]
 pub use dynamo::DynamoStore;
 pub use quota::{Denial, Reservation, Window};
-pub use record::{KeyHash, KeyRecord, Usage};
+pub use record::{DayOfUse, KeyHash, KeyRecord, MOST_DAYS_OF_USE, Usage};
 pub use settings::{StoreKind, StoreSettings};
 pub use sqlite::SqliteStore;
 pub use state::{Boot, Change, FleetState, Hold, LeaseRecord, Phase, Spent};
@@ -46,12 +46,15 @@ pub enum StoreError {
     /// The id is not 12 to 64 lower-case hexadecimal digits.
     #[error("`{0}` is no key id: 12 to 64 of the digits 0-9 and a-f, as `list` shows them")]
     NotAnId(String),
+    /// More would have to be looked through, or given, than one call may. Trying again does not help.
+    #[error("{0}")]
+    TooMuch(String),
 }
 
 /// The shared table. Each call is one atomic step; none blocks the thread it is awaited on.
 ///
-/// Time is given, in seconds since 1970, never read. Only keys and usage must be implemented: a stand-in in a test
-/// that keeps nothing of a fleet answers the rest with [`StoreError::Unavailable`].
+/// Time is given, in seconds since 1970, never read. Only keys and one caller's usage must be implemented: a stand-in in a
+/// test that keeps nothing of a fleet answers the rest with [`StoreError::Unavailable`].
 ///
 /// # Errors
 /// Every call: [`StoreError::Unavailable`] and [`StoreError::Unreadable`].
@@ -75,6 +78,17 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// What `principal` used on `day`; zeros where nothing was.
     async fn usage(&self, principal: &str, day: &str) -> Result<Usage, StoreError>;
+
+    /// What everybody used since `since` (`yyyy-mm-dd`, that day too), by principal, each one's newest day first; a sum
+    /// may be missing for a second. All of it or nothing: [`StoreError::TooMuch`] where that is more than
+    /// [`MOST_DAYS_OF_USE`], or a larger table than can be looked through.
+    ///
+    /// Costly: it looks at every item of the table (in SQLite, at every caller's). For a person who asks now and then;
+    /// nothing may call it by itself.
+    async fn usage_since(&self, since: &str) -> Result<Vec<DayOfUse>, StoreError> {
+        let _ = since;
+        keeps_no_fleet()
+    }
 
     /// Writes a node's report in the place of its last one, and gives the order that stands beside it. Never touches
     /// the order.

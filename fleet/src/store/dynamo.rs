@@ -2,7 +2,8 @@
 //!
 //! Every condition is the table's own, never a read before a write. What must be current is read consistently; keys and
 //! denials, which have partitions of their own, are listed by the sparse index `listed`, since a scan would read every
-//! conversation.
+//! conversation. The one scan is everybody's usage, for a person who asks: an index over it would be one partition that
+//! every request writes to.
 
 mod client;
 mod item;
@@ -17,8 +18,8 @@ use async_trait::async_trait;
 
 use super::record::is_id;
 use super::{
-    Change, Denial, FleetState, KeyHash, KeyRecord, LeaseRecord, Progress, Reservation, Store, StoreError,
-    Usage, WantedModel,
+    Change, DayOfUse, Denial, FleetState, KeyHash, KeyRecord, LeaseRecord, Progress, Reservation, Store,
+    StoreError, Usage, WantedModel,
 };
 use crate::report::{NodeRecord, Order, Report, ReportAnswer, Summary};
 
@@ -51,6 +52,10 @@ impl Store for DynamoStore {
 
     async fn usage(&self, principal: &str, day: &str) -> Result<Usage, StoreError> {
         accounts::usage(self, principal, day).await
+    }
+
+    async fn usage_since(&self, since: &str) -> Result<Vec<DayOfUse>, StoreError> {
+        accounts::usage_since(self, since).await
     }
 
     async fn write_report(&self, fleet: &str, report: &Report, now: i64) -> Result<ReportAnswer, StoreError> {

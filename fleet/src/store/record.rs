@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::StoreError;
+
 /// SHA-256 of an API key: the only form in which a key is ever kept. Written as 64 lower-case hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyHash([u8; 32]);
@@ -124,6 +126,29 @@ pub struct Usage {
     pub requests: u64,
     /// Seconds of an idle node that the requests were worth.
     pub gpu_seconds: f64,
+}
+
+/// What one principal used on one day: a line of everybody's usage.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DayOfUse {
+    /// Who, as callers are named everywhere.
+    pub principal: String,
+    /// `yyyy-mm-dd`, UTC.
+    pub day: String,
+    /// How much.
+    pub usage: Usage,
+}
+
+/// The most days of use that one call gives: three thousand people, each on every day of a month.
+pub const MOST_DAYS_OF_USE: usize = 100_000;
+
+/// As they are given: by principal, the newest day first; refused where there are more than may be given.
+pub(super) fn in_order(mut days: Vec<DayOfUse>) -> Result<Vec<DayOfUse>, StoreError> {
+    if days.len() > MOST_DAYS_OF_USE {
+        return Err(StoreError::TooMuch(format!("there are more than {MOST_DAYS_OF_USE} days of use")));
+    }
+    days.sort_by(|a, b| a.principal.cmp(&b.principal).then_with(|| b.day.cmp(&a.day)));
+    Ok(days)
 }
 
 #[cfg(test)]

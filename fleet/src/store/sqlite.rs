@@ -15,10 +15,10 @@ use std::path::Path;
 
 use async_trait::async_trait;
 
-use super::record::is_id;
+use super::record::{in_order, is_id};
 use super::{
-    Change, Denial, FleetState, KeyHash, KeyRecord, LeaseRecord, Progress, Reservation, Store, StoreError,
-    Usage, WantedModel,
+    Change, DayOfUse, Denial, FleetState, KeyHash, KeyRecord, LeaseRecord, Progress, Reservation, Store,
+    StoreError, Usage, WantedModel,
 };
 use crate::report::{NodeRecord, Order, Report, ReportAnswer, Summary};
 use items::json;
@@ -78,6 +78,11 @@ impl Store for SqliteStore {
     async fn usage(&self, principal: &str, day: &str) -> Result<Usage, StoreError> {
         let (pk, sk) = (user(principal), format!("USAGE#{day}"));
         self.reader.call(move |file| Ok(items::get(file, &pk, &sk)?.unwrap_or_default())).await
+    }
+
+    async fn usage_since(&self, since: &str) -> Result<Vec<DayOfUse>, StoreError> {
+        let from = format!("USAGE#{since}");
+        in_order(self.reader.call(move |file| accounts::used_since(file, &from)).await?)
     }
 
     async fn write_report(&self, fleet: &str, report: &Report, now: i64) -> Result<ReportAnswer, StoreError> {

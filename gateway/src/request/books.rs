@@ -1,10 +1,12 @@
 //! What administrators keep through the gateway: API keys, who is shut out, how many nodes are held; and what callers have
 //! used. The same as the commands do, each written to the log with who did it.
 
+mod usage;
+
 use http::request::Parts as Head;
 use http::{Method, Response};
 use hyper::body::Incoming;
-use jiff::{Span, Timestamp};
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -27,8 +29,6 @@ const LONGEST_LIFE: u64 = 10 * 366 * 86_400;
 const MOST_NODES: u32 = 100;
 /// The longest hold, in seconds: a week. Longer is what the scaler's schedule is for.
 const LONGEST_HOLD: i64 = 7 * 86_400;
-/// Days of usage shown.
-const DAYS: i64 = 31;
 
 /// What is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,7 +108,7 @@ impl Journey {
                 let shown = |denial: &Denial| json!({ "principal": denial.principal, "reason": denial.reason, "by": denial.by, "since": denial.since });
                 json!({ "denials": denials.iter().map(shown).collect::<Vec<_>>() })
             }
-            (Book::Usage, _) => self.used_by(caller).await?,
+            (Book::Usage, _) => self.used(caller).await?,
             (Book::History, _) => self.shared.history.as_json(),
             (Book::Hold, _) => return self.hold(caller, &read(&body)?).await,
         };
@@ -208,26 +208,6 @@ impl Journey {
             "somebody was let in again"
         );
         Ok(json!({ "principal": old.principal }))
-    }
-
-    /// The caller's own last days, the newest first; days without requests are left out.
-    async fn used_by(&self, caller: &Caller) -> Result<Value, Refusal> {
-        let today = Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
-        let mut days = Vec::new();
-        for back in 0..DAYS {
-            let day = today.checked_sub(Span::new().days(back)).map_err(|_| Refusal::Bug)?.to_string();
-            let usage = self.shared.store.usage(caller.principal.as_str(), &day).await.map_err(failed)?;
-            if usage.requests > 0 {
-                days.push(json!({
-                    "day": day,
-                    "requests": usage.requests,
-                    "prompt_tokens": usage.prompt_tokens,
-                    "output_tokens": usage.generated_tokens,
-                    "gpu_seconds": usage.gpu_seconds,
-                }));
-            }
-        }
-        Ok(json!({ "people": [{ "principal": caller.principal.as_str(), "days": days }] }))
     }
 }
 

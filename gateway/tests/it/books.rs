@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fleet::store::{Store, Usage};
 use serde_json::{Value, json};
 
 use crate::apis::until;
@@ -96,6 +97,42 @@ async fn callers_see_what_they_have_used() {
     assert!(day["requests"].as_u64().unwrap() >= 1);
     let (_, other) = ask(&gateway, "GET", &gateway.token_for("bob"), "/fleet/usage", &Value::Null).await;
     assert_eq!(other["people"][0]["days"], json!([]), "nobody else's");
+}
+
+#[tokio::test]
+async fn administrators_see_what_everybody_has_used() {
+    let ollama = ollama().await;
+    let gateway = TestGateway::in_front_of(&ollama).await.start().await;
+    let (alice, bob, admin) = (gateway.token(), gateway.token_for("bob"), gateway.token_in("admins"));
+    for token in [&alice, &bob] {
+        assert_eq!(ask(&gateway, "POST", token, "/api/chat", &chat(false)).await.0, 200);
+    }
+    until("they are accounted", || gateway.gateway.shared.queue.load().busy == 0).await;
+    gateway.gateway.shared.books.usage.write().await;
+    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let one = Usage { requests: 1, prompt_tokens: 7, ..Usage::default() };
+    // Away from the edge by a day: midnight may pass meanwhile.
+    for (owner, back) in [("recent", 29), ("gone", 32)] {
+        let day = today.checked_sub(jiff::Span::new().days(back)).unwrap().to_string();
+        gateway.store.add_usage(&format!("key#{owner}"), &day, &one).await.unwrap();
+    }
+    let used = async |token: &str| ask(&gateway, "GET", token, "/fleet/usage", &Value::Null).await.1;
+    let all = used(&admin).await;
+    let principal = |subject: &str| format!("{}#{subject}", gateway.issuer.url());
+    let names: Vec<&str> =
+        all["people"].as_array().unwrap().iter().map(|one| one["principal"].as_str().unwrap()).collect();
+    assert_eq!(names, [&principal("alice"), &principal("bob"), "key#recent"], "{all}");
+    assert_eq!(all["people"][2]["days"][0]["prompt_tokens"], 7);
+    for (at, token) in [&alice, &bob].into_iter().enumerate() {
+        let own = used(token).await;
+        assert!(own["people"][0]["days"][0]["requests"].as_u64().unwrap() >= 1, "{own}");
+        assert_eq!(
+            own["people"],
+            json!([all["people"][at]]),
+            "one's own, and the same as administrators see"
+        );
+    }
+    assert_eq!(used(&gateway.token_in("operators")).await["people"][0]["days"], json!([]), "their own");
 }
 
 #[tokio::test]

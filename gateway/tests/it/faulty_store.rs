@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use async_trait::async_trait;
 use fleet::report::{Report, ReportAnswer};
 use fleet::store::{
-    KeyHash, KeyRecord, Progress, Reservation, SqliteStore, Store, StoreError, Usage, WantedModel,
+    DayOfUse, KeyHash, KeyRecord, Progress, Reservation, SqliteStore, Store, StoreError, Usage, WantedModel,
 };
 
 /// What gateways ask of the store while they serve, with faults; everything else goes through.
@@ -80,6 +80,10 @@ impl Store for FaultyStore {
 
     async fn usage(&self, principal: &str, day: &str) -> Result<Usage, StoreError> {
         self.inner.usage(principal, day).await
+    }
+
+    async fn usage_since(&self, since: &str) -> Result<Vec<DayOfUse>, StoreError> {
+        self.inner.usage_since(since).await
     }
 
     async fn write_report(&self, fleet: &str, report: &Report, now: i64) -> Result<ReportAnswer, StoreError> {

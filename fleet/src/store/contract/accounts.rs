@@ -1,7 +1,7 @@
-//! Keys are kept, listed and revoked; usage adds up.
+//! Keys are kept, listed and revoked; usage adds up, and is told of everybody.
 
 use super::{Race, all};
-use crate::store::{KeyHash, KeyRecord, Store, StoreError, Usage};
+use crate::store::{DayOfUse, KeyHash, KeyRecord, Store, StoreError, Usage};
 
 fn key(first: u8, last: u8) -> KeyRecord {
     let mut digest = [first; 32];
@@ -95,4 +95,35 @@ pub(super) async fn sums_from_many_hands_all_count<S: Store>(open: &impl Fn() ->
     assert!(added.iter().all(Result::is_ok), "{added:?}");
     let sum = open().usage("many", "2026-01-01").await.unwrap();
     assert_eq!((sum.requests, sum.gpu_seconds), (400, 100.0));
+}
+
+pub(super) async fn everybodys_usage_is_told_from_a_day_on<S: Store>(open: &impl Fn() -> S) {
+    let (store, other) = (open(), open());
+    let (person, program) = ("https://issuer.example/#Ann '--", "key#nightly");
+    // Later than the days of other cases: the table is theirs too.
+    let lines = [
+        (person, "2027-02-02", 3),
+        (person, "2027-02-01", 2),
+        (person, "2027-01-31", 1),
+        (program, "2027-02-01", 4),
+    ];
+    let usage = |requests| Usage { prompt_tokens: 10, generated_tokens: 5, requests, gpu_seconds: 0.5 };
+    for (principal, day, requests) in lines {
+        store.add_usage(principal, day, &usage(requests)).await.unwrap();
+    }
+    // Other items of the same caller, and many between the pages.
+    store.reserve(person, 30_000_000, 1, 1, 10, 10).await.unwrap();
+    for other in 0..20 {
+        store.add_usage(&format!("key#{other}"), "2027-01-01", &usage(1)).await.unwrap();
+    }
+    let told = |picked: &[usize]| -> Vec<DayOfUse> {
+        let line = |at: &usize| {
+            let (principal, day, requests) = lines[*at];
+            DayOfUse { principal: principal.to_owned(), day: day.to_owned(), usage: usage(requests) }
+        };
+        picked.iter().map(line).collect()
+    };
+    assert_eq!(other.usage_since("2027-02-01").await, Ok(told(&[0, 1, 3])), "that day too, and none before");
+    assert_eq!(other.usage_since("2027-01-31").await, Ok(told(&[0, 1, 2, 3])), "across months");
+    assert_eq!(other.usage_since("2027-02-03").await, Ok(vec![]));
 }

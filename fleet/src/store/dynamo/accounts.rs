@@ -2,13 +2,17 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::client::DynamoStore;
+use super::client::{DynamoStore, fault};
 use super::item::{Item, count_of, number, number_of, text, text_of};
 use super::table::LISTED;
 use super::update::{Outcome, Repeat};
 use super::user_key;
 use crate::store::quota::signed;
-use crate::store::{KeyHash, KeyRecord, StoreError, Usage};
+use crate::store::record::in_order;
+use crate::store::{DayOfUse, KeyHash, KeyRecord, MOST_DAYS_OF_USE, StoreError, Usage};
+
+/// Pages of 1 MB that a scan reads at most: all of them are 32,768 read units, some 0.4 US cents (prices of `store/cost.rs`).
+pub(super) const MOST_PAGES: usize = 256;
 
 pub(super) async fn put(store: &DynamoStore, key: &KeyRecord) -> Result<(), StoreError> {
     let mut fields = vec![
@@ -85,10 +89,49 @@ pub(super) async fn usage(store: &DynamoStore, principal: &str, day: &str) -> Re
     let Some(item) = store.get(&user_key(principal), &format!("USAGE#{day}")).await? else {
         return Ok(Usage::default());
     };
+    used(&item)
+}
+
+/// Everybody's days, by a scan of the whole table: it costs what the table is large, not what is found.
+pub(super) async fn usage_since(store: &DynamoStore, since: &str) -> Result<Vec<DayOfUse>, StoreError> {
+    let scan = store.client.scan().table_name(&store.table).set_limit(store.page);
+    let scan = scan
+        .filter_expression("begins_with(#SK, :usage) AND #SK >= :from")
+        .expression_attribute_names("#SK", "SK")
+        .expression_attribute_values(":usage", text("USAGE#"))
+        .expression_attribute_values(":from", text(format!("USAGE#{since}")));
+    let mut pages = scan.into_paginator().send();
+    let (mut days, mut read) = (Vec::new(), 0);
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(fault)?;
+        for item in page.items() {
+            days.push(day_of_use(item)?);
+        }
+        read += 1;
+        let more = page.last_evaluated_key().is_some_and(|key| !key.is_empty());
+        if more && read == MOST_PAGES {
+            return Err(StoreError::TooMuch(format!("the table has more than {MOST_PAGES} pages")));
+        }
+        if days.len() > MOST_DAYS_OF_USE {
+            break; // refused below
+        }
+    }
+    in_order(days)
+}
+
+fn day_of_use(item: &Item) -> Result<DayOfUse, StoreError> {
+    let (place, sort) = (text_of(item, "PK")?, text_of(item, "SK")?);
+    let (Some(principal), Some(day)) = (place.strip_prefix("USER#"), sort.strip_prefix("USAGE#")) else {
+        return Err(StoreError::Unreadable(format!("use at {place} {sort}")));
+    };
+    Ok(DayOfUse { principal: principal.to_owned(), day: day.to_owned(), usage: used(item)? })
+}
+
+fn used(item: &Item) -> Result<Usage, StoreError> {
     Ok(Usage {
-        prompt_tokens: count_of(&item, "prompt_tokens")?,
-        generated_tokens: count_of(&item, "generated_tokens")?,
-        requests: count_of(&item, "requests")?,
-        gpu_seconds: count_of(&item, "gpu_seconds")?,
+        prompt_tokens: count_of(item, "prompt_tokens")?,
+        generated_tokens: count_of(item, "generated_tokens")?,
+        requests: count_of(item, "requests")?,
+        gpu_seconds: count_of(item, "gpu_seconds")?,
     })
 }

@@ -2,10 +2,10 @@
 
 use rusqlite::{Connection, Transaction, params};
 
-use super::items::{durably, get};
+use super::items::{Json, durably, get};
 use crate::store::quota::signed;
 use crate::store::record::KeyDocument;
-use crate::store::{KeyHash, KeyRecord, StoreError, Usage};
+use crate::store::{DayOfUse, KeyHash, KeyRecord, MOST_DAYS_OF_USE, StoreError, Usage};
 
 const PUT: &str = "INSERT INTO item (pk, sk, document) VALUES (?1, 'KEY', ?2)
     ON CONFLICT (pk, sk) DO UPDATE SET document = excluded.document";
@@ -21,6 +21,10 @@ const ADD: &str = "INSERT INTO item (pk, sk, document) VALUES (?1, ?2, json_obje
         '$.generated_tokens', coalesce(document ->> '$.generated_tokens', 0) + ?4,
         '$.requests', coalesce(document ->> '$.requests', 0) + ?5,
         '$.gpu_seconds', coalesce(document ->> '$.gpu_seconds', 0.0) + ?6)";
+
+// `USER#` and `USAGE#` are what `substr` leaves out.
+const USED_SINCE: &str = "SELECT substr(pk, 6), substr(sk, 7), document FROM item
+    WHERE pk >= 'USER#' AND pk < 'USER$' AND sk >= ?1 AND sk < 'USAGE$' LIMIT ?2";
 
 /// The rows of all keys: place and document.
 pub(super) fn keys(connection: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
@@ -80,4 +84,15 @@ pub(super) fn add(connection: &Connection, pk: &str, sk: &str, usage: &Usage) ->
         usage.gpu_seconds
     ];
     connection.prepare_cached(ADD)?.execute(values).map(drop)
+}
+
+/// Everybody's days from this place on, in no order; one more than may be given where there are more.
+pub(super) fn used_since(connection: &Connection, from: &str) -> rusqlite::Result<Vec<DayOfUse>> {
+    connection
+        .prepare_cached(USED_SINCE)?
+        .query_map(params![from, signed(MOST_DAYS_OF_USE as u64 + 1)], |row| {
+            let Json(usage) = row.get(2)?;
+            Ok(DayOfUse { principal: row.get(0)?, day: row.get(1)?, usage })
+        })?
+        .collect()
 }

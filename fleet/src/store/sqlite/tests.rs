@@ -6,7 +6,7 @@ use std::sync::Barrier;
 use rusqlite::Connection;
 
 use super::*;
-use crate::store::{Phase, contract};
+use crate::store::{MOST_DAYS_OF_USE, Phase, contract};
 
 #[tokio::test]
 async fn it_keeps_the_contract() {
@@ -144,4 +144,21 @@ fn what_is_no_database_is_named_so() {
     assert!(matches!(SqliteStore::open(&path), Err(StoreError::Unreadable(_))));
     let missing = folder.path().join("no/such/folder.db");
     assert!(matches!(SqliteStore::open(&missing), Err(StoreError::Unavailable(_))));
+}
+
+#[tokio::test]
+async fn more_use_than_may_be_given_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fleet.db");
+    let store = SqliteStore::open(&path).unwrap();
+    let rows = |from: u64, to: u64| {
+        let insert = "WITH RECURSIVE n(i) AS (SELECT ?1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)
+            INSERT INTO item (pk, sk, document) SELECT 'USER#' || i, 'USAGE#2026-01-01', '{\"requests\":1}' FROM n";
+        Connection::open(&path).unwrap().execute(insert, [from as i64, to as i64]).unwrap();
+    };
+    let most = MOST_DAYS_OF_USE as u64;
+    rows(1, most);
+    assert_eq!(store.usage_since("2026-01-01").await.unwrap().len(), MOST_DAYS_OF_USE);
+    rows(most + 1, most + 1);
+    assert!(matches!(store.usage_since("2026-01-01").await, Err(StoreError::TooMuch(_))));
 }

@@ -115,3 +115,19 @@ async fn an_item_of_another_shape_is_unreadable() {
     let error = store(&table).state("f").await.unwrap_err();
     assert_eq!(error, StoreError::Unreadable("`state` of FLEET#f STATE".to_owned()));
 }
+
+#[tokio::test]
+async fn a_scan_ends_also_where_the_table_does_not() {
+    let page = |key: &str| {
+        let body =
+            format!(r#"{{"Items":[],"LastEvaluatedKey":{{"PK":{{"S":"{key}"}},"SK":{{"S":"KEY"}}}}}}"#);
+        Act::Done(body.leak())
+    };
+    let endless = (0..2 * accounts::MOST_PAGES).map(|at| page(&format!("KEY#{at}")));
+    let table = Scripted::play(endless).await;
+    let error = store(&table).usage_since("2026-01-01").await.unwrap_err();
+    assert!(matches!(error, StoreError::TooMuch(_)), "{error}");
+    let seen = table.seen();
+    assert_eq!(seen.len(), accounts::MOST_PAGES);
+    assert_eq!(seen[1]["ExclusiveStartKey"]["PK"]["S"], "KEY#0");
+}
