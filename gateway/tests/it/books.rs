@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fleet::store::{Store, Usage};
+use fleet::store::Usage;
 use serde_json::{Value, json};
 
 use crate::apis::until;
