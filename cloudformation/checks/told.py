@@ -39,32 +39,33 @@ def value(node, names, conditions):
     return {"Fn::Base64": lambda: parts}[name]()
 
 
-def settings(direct, own_pool):
-    """The outputs of settings.yaml."""
+def settings(direct, own_pool, page=""):
+    """The outputs of settings.yaml. `page`: client and sign-in, where a front serves the page."""
     names = {"Fleet": "main", "Domain": "translate.example.com", "AllowedRanges": ["203.0.113.0/24", "198.51.100.0/24"],
              "VpcCidr": "10.0.0.0/16", "Issuer": "https://issuer.example.com/", "Client": "4fe" if own_pool else "",
-             "Table": "main-Table-1", "Models": "models-1", "Archive": "archive-1", "Nodes": "2-10",
+             "PageClient": page, "Translator": "gemma3n:e4b", "Table": "main-Table-1", "Models": "models-1", "Archive": "archive-1", "Nodes": "2-10",
              "CertificateSecret": "arn:secret" if direct else "", "AWS::Region": "eu-west-1", "Entrance": ""}
     if not direct:
         section = read(HERE / "stacks/entrance.yaml")["Outputs"]["ScalerSection"]["Value"]
         names["Entrance"] = value(section, {"Weights": "arn:aws:x:listener-rule/1", "Nodes": "arn:aws:x:targetgroup/n",
                                             "Fronts": "arn:aws:x:targetgroup/f"}, {})
-    conditions = {"Direct": direct, "Pool": not direct, "OwnPool": own_pool, "OwnCertificate": direct}
+    conditions = {"Always": True, "Direct": direct, "Pool": not direct, "OwnPool": own_pool, "OwnCertificate": direct, "Page": page != ""}
     resources = read(HERE / "stacks/settings.yaml")["Resources"]
-    return {name: value(resources[name]["Properties"]["Value"], names, conditions) for name in resources}
+    made = [name for name, resource in resources.items() if conditions[resource.get("Condition", "Always")]]
+    return {name: value(resources[name]["Properties"]["Value"], names, conditions) for name in made}
 
 
 def files(template, direct, told):
     """The files that a machine's user data writes, by name."""
     names = {"Fleet": "main", "Models": ["gemma3n:e4b", "nomic-embed-text"], "Settings": told["Gateway"],
-             "Environment": told["Environment"], "Scaler": told["Scaler"], "Address.AllocationId": "eipalloc-1"}
+             "Environment": told["Environment"], "Scaler": told["Scaler"], "Page": told.get("Page", ""), "Address.AllocationId": "eipalloc-1"}
     data = read(HERE / f"stacks/{template}.yaml")["Resources"]["Template"]["Properties"]["LaunchTemplateData"]["UserData"]
     with tempfile.TemporaryDirectory() as folder:
         machine = pathlib.Path(folder)
         tool = machine / "cloud-init"
         tool.write_text("#!/bin/sh\n[ \"$*\" = 'query v1.instance_id' ] && echo i-0123\n")
         tool.chmod(0o755)
-        script = value(data, names, {"Direct": direct}).replace("/etc/ollama-fleet", f"{folder}/etc")
+        script = value(data, names, {"Direct": direct, "Page": "Page" in told}).replace("/etc/ollama-fleet", f"{folder}/etc")
         subprocess.run(["bash", "-c", script], check=True, env={"PATH": f"{folder}:/usr/bin:/bin"})
         return {path.name: path.read_text().replace(f"{folder}/etc", "/etc/ollama-fleet") for path in (machine / "etc").iterdir()}
 
@@ -73,7 +74,7 @@ def faults(written, expected):
     """Where the files differ from what is expected of them, as `file: dotted key: value`."""
     for (file, key), wanted in expected.items():
         text = written.get(file, "")
-        known = dict(line.split("=", 1) for line in text.splitlines() if "=" in line) if file.endswith(".env") else tomllib.loads(text)
+        known = dict(line.split("=", 1) for line in text.splitlines() if "=" in line) if file.endswith(".env") else json.loads(text) if file.endswith(".json") else tomllib.loads(text)
         for part in key.split(".") if file.endswith(".toml") else [key]:
             known = known.get(part, "missing") if isinstance(known, dict) else known[int(part)]
         if known != wanted:
@@ -85,6 +86,7 @@ ALWAYS = {
     ("gateway.toml", "fleet.name"): "main",
     ("gateway.toml", "access.allowed_networks"): ["203.0.113.0/24", "198.51.100.0/24", "10.0.0.0/16"],
     ("gateway.toml", "access.allowed_origins"): ["https://translate.example.com"],
+    ("gateway.toml", "translate.model"): "gemma3n:e4b",   # for a front while the fleet sleeps
     ("gateway.toml", "roles.admin.manage_models"): True,
     ("gateway.toml", "metrics.on"): True,   # QueueDepth while there is no scaler, for the slow policies
     ("node.env", "OLLAMA_ORIGINS"): "https://translate.example.com",
@@ -94,12 +96,28 @@ NODE = {("gateway.toml", "ollama.parallel"): 4, ("gateway.toml", "ollama.models"
         ("node.env", "ROLE"): "node", ("node.env", "OLLAMA_HOST"): "127.0.0.1:11434"}
 SCALER = {("scaler.toml", "group.kind"): "aws", ("scaler.toml", "group.name"): "main-nodes", ("scaler.toml", "group.min"): 2,
           ("scaler.toml", "group.max"): 10, ("scaler.toml", "metrics.on"): True}
+# A front that serves the page: its address and its gateway are one origin, which ALWAYS allows.
+PAGE = {("gateway.toml", "ui.directory"): "/usr/share/ollama-fleet/ui", ("page.json", "api"): "", ("page.json", "issuer"): "https://issuer.example.com/",
+        ("page.json", "client_id"): "4fe", ("page.json", "operator_groups"): ["ollama-operators", "ollama-admins"]}
+PAGE_COGNITO = {("page.json", "audience"): "", ("page.json", "groups_claim"): "cognito:groups",
+                ("page.json", "logout_url"): "https://sign-in.example.com/logout?client_id={client_id}&logout_uri={return_to}"}
+PAGE_OUTSIDE = {("page.json", "audience"): "https://api.translate.example.com", ("page.json", "logout_url"): "",
+                ("page.json", "groups_claim"): "https://translate.example.com/groups"}
+NO_PAGE = {("gateway.toml", "ui"): "missing"}
 BALANCED = {("gateway.toml", "access.trusted_proxies"): ["10.0.0.0/16"], ("gateway.toml", "tls"): "missing"}
 COGNITO = {("gateway.toml", "issuers.0.kind"): "cognito", ("gateway.toml", "issuers.0.client_ids"): ["4fe"],
            ("gateway.toml", "issuers.0.audiences"): [], ("gateway.toml", "issuers.0.groups_claim"): "cognito:groups"}
 OUTSIDE = {("gateway.toml", "issuers.0.kind"): "oidc", ("gateway.toml", "issuers.0.client_ids"): [],
            ("gateway.toml", "issuers.0.audiences"): ["https://api.translate.example.com"],
            ("gateway.toml", "issuers.0.groups_claim"): "https://translate.example.com/groups"}
+
+
+def page(written):
+    """What the built page is told has the keys that it knows, and lies where the image has put page and link."""
+    known, told = json.loads((HERE.parent / "ui/config.example.json").read_text()), json.loads(written.get("page.json", "{}"))
+    yield from (f"page.json: {key} is on one side only" for key in sorted({*known} ^ {*told} | {*known["limits"]} ^ {*told.get("limits", {})}))
+    image = (HERE.parent / "packer/provision/files-front.sh").read_text()
+    yield from (f"the front's image has no {place}" for place in ("/usr/share/ollama-fleet/ui", "/etc/ollama-fleet/page.json") if place not in image)
 
 
 def taken(machine, written):
@@ -125,17 +143,21 @@ def taken(machine, written):
 def main():
     good = True
     node = files("fleet", False, settings(False, True))
-    good &= say("a node's files", [*faults(node, ALWAYS | NODE | BALANCED | COGNITO | {("gateway.toml", "listen.address"): "0.0.0.0:8443"}),
+    good &= say("a node's files", [*faults(node, ALWAYS | NODE | BALANCED | COGNITO | NO_PAGE | {("gateway.toml", "listen.address"): "0.0.0.0:8443"}),
                                    *(["it runs a scaler"] if "scaler.toml" in node else [])])
     good &= taken("node", node)
     front = files("front", False, settings(False, False))
-    good &= say("a front's files, with an outside issuer", list(faults(front, ALWAYS | SCALER | BALANCED | OUTSIDE | {
+    good &= say("a front's files, with an outside issuer", list(faults(front, ALWAYS | SCALER | BALANCED | OUTSIDE | NO_PAGE | {
         ("node.env", "ROLE"): "front", ("gateway.toml", "ollama"): "missing",
         ("scaler.toml", "entrance.rule"): "arn:aws:x:listener-rule/1", ("scaler.toml", "entrance.gpu_target_group"): "arn:aws:x:targetgroup/n",
         ("scaler.toml", "entrance.front_target_group"): "arn:aws:x:targetgroup/f", ("scaler.toml", "group.warm_boot_seconds"): 90})))
     good &= taken("front", front)
+    good &= say("a front without the page has no file for it", ["there is a page.json"] if "page.json" in front else [])
+    for issuer, own_pool, told, expected in (("a pool", True, "4fe https://sign-in.example.com", COGNITO | PAGE_COGNITO), ("an outside issuer", False, "4fe", OUTSIDE | PAGE_OUTSIDE)):
+        front = files("front", False, settings(False, own_pool, told))
+        good &= say(f"a front that serves the page, with {issuer}", [*faults(front, ALWAYS | SCALER | BALANCED | PAGE | expected), *page(front)])
     single = files("fleet", True, settings(True, True))
-    good &= say("a single node's files", list(faults(single, ALWAYS | NODE | SCALER | COGNITO | {
+    good &= say("a single node's files", list(faults(single, ALWAYS | NODE | SCALER | COGNITO | NO_PAGE | {
         ("gateway.toml", "listen.address"): "0.0.0.0:443", ("gateway.toml", "access.trusted_proxies"): [],
         ("gateway.toml", "tls.certificate"): "/etc/ollama-fleet/tls/certificate.pem", ("node.env", "CERTIFICATE_SECRET"): "arn:secret",
         ("node.env", "ADDRESS_ALLOCATION"): "eipalloc-1", ("scaler.toml", "entrance"): "missing"})))
