@@ -89,10 +89,13 @@ ALWAYS = {
     ("gateway.toml", "translate.model"): "gemma3n:e4b",   # for a front while the fleet sleeps
     ("gateway.toml", "roles.admin.manage_models"): True,
     ("gateway.toml", "metrics.on"): True,   # QueueDepth while there is no scaler, for the slow policies
+    ("node.env", "GATEWAY__INSTANCE__KIND"): "ec2",
+    ("node.env", "GATEWAY__INSTANCE__TERMINATE_HOOK"): "drain",
     ("node.env", "OLLAMA_ORIGINS"): "https://translate.example.com",
     ("node.env", "GATEWAY__FLEET__NODE"): "i-0123",
 }
 NODE = {("gateway.toml", "ollama.parallel"): 4, ("gateway.toml", "ollama.models"): ["gemma3n:e4b", "nomic-embed-text"],
+        ("node.env", "LAUNCH_HOOK"): "ready", ("node.env", "GATEWAY__INSTANCE__LAUNCH_HOOK"): "ready", ("node.env", "GATEWAY__INSTANCE__GROUP"): "main-nodes",
         ("node.env", "ROLE"): "node", ("node.env", "OLLAMA_HOST"): "127.0.0.1:11434"}
 SCALER = {("scaler.toml", "group.kind"): "aws", ("scaler.toml", "group.name"): "main-nodes", ("scaler.toml", "group.min"): 2,
           ("scaler.toml", "group.max"): 10, ("scaler.toml", "metrics.on"): True}
@@ -118,6 +121,16 @@ def page(written):
     yield from (f"page.json: {key} is on one side only" for key in sorted({*known} ^ {*told} | {*known["limits"]} ^ {*told.get("limits", {})}))
     image = (HERE.parent / "packer/provision/files-front.sh").read_text()
     yield from (f"the front's image has no {place}" for place in ("/usr/share/ollama-fleet/ui", "/etc/ollama-fleet/page.json") if place not in image)
+
+
+def hooks(template, written):
+    """The gateway names the group's own hooks, and all of them: one that nobody completes holds every machine to its end."""
+    group = read(HERE / f"stacks/{template}.yaml")["Resources"]["Group"]["Properties"]
+    there = {hook["LifecycleHookName"] for hook in group["LifecycleHookSpecificationList"]}
+    named = set(re.findall(r"^GATEWAY__INSTANCE__\w+_HOOK=(.*)$", written["node.env"], re.M))
+    yield from (f"hook {name} is on one side only" for name in sorted(there ^ named))
+    if f"GATEWAY__INSTANCE__GROUP={group['AutoScalingGroupName']['Fn::Sub'].replace('${Fleet}', 'main')}\n" not in written["node.env"]:
+        yield "the gateway belongs to another group"
 
 
 def taken(machine, written):
@@ -146,12 +159,15 @@ def main():
     good &= say("a node's files", [*faults(node, ALWAYS | NODE | BALANCED | COGNITO | NO_PAGE | {("gateway.toml", "listen.address"): "0.0.0.0:8443"}),
                                    *(["it runs a scaler"] if "scaler.toml" in node else [])])
     good &= taken("node", node)
+    good &= say("a node's gateway knows its group and every hook", list(hooks("fleet", node)))
     front = files("front", False, settings(False, False))
     good &= say("a front's files, with an outside issuer", list(faults(front, ALWAYS | SCALER | BALANCED | OUTSIDE | NO_PAGE | {
-        ("node.env", "ROLE"): "front", ("gateway.toml", "ollama"): "missing",
+        ("node.env", "ROLE"): "front", ("node.env", "GATEWAY__INSTANCE__GROUP"): "main-fronts", ("node.env", "GATEWAY__INSTANCE__LAUNCH_HOOK"): "missing",
+        ("gateway.toml", "ollama"): "missing",
         ("scaler.toml", "entrance.rule"): "arn:aws:x:listener-rule/1", ("scaler.toml", "entrance.gpu_target_group"): "arn:aws:x:targetgroup/n",
         ("scaler.toml", "entrance.front_target_group"): "arn:aws:x:targetgroup/f", ("scaler.toml", "group.warm_boot_seconds"): 90})))
     good &= taken("front", front)
+    good &= say("a front's gateway knows its group and every hook", list(hooks("front", front)))
     good &= say("a front without the page has no file for it", ["there is a page.json"] if "page.json" in front else [])
     for issuer, own_pool, told, expected in (("a pool", True, "4fe https://sign-in.example.com", COGNITO | PAGE_COGNITO), ("an outside issuer", False, "4fe", OUTSIDE | PAGE_OUTSIDE)):
         front = files("front", False, settings(False, own_pool, told))
