@@ -133,6 +133,18 @@ def hooks(template, written):
         yield "the gateway belongs to another group"
 
 
+def page_rule():
+    """Nodes have no page, so what leads to it must not depend on the weights."""
+    rules = read(HERE / "stacks/entrance.yaml")["Resources"]
+    page, weights = rules["Page"], rules["Weights"]
+    if page["Properties"]["Priority"] >= weights["Properties"]["Priority"] or page["Condition"] != "Internal":
+        yield "it comes after the weights, or where CloudFront has the page"
+    if [action["TargetGroupArn"] for action in page["Properties"]["Actions"]] != [{"Ref": "Fronts"}]:
+        yield "it does not lead to the fronts alone"
+    if page["Properties"]["Conditions"][0]["PathPatternConfig"]["Values"] != ["/ui", "/ui/*"]:
+        yield "it takes other paths than the page's"
+
+
 def taken(machine, written):
     """What the real gateway and scaler say to the files, where PROGRAMS names a folder with them."""
     if not os.environ.get("PROGRAMS"):
@@ -172,6 +184,7 @@ def main():
     for issuer, own_pool, told, expected in (("a pool", True, "4fe https://sign-in.example.com", COGNITO | PAGE_COGNITO), ("an outside issuer", False, "4fe", OUTSIDE | PAGE_OUTSIDE)):
         front = files("front", False, settings(False, own_pool, told))
         good &= say(f"a front that serves the page, with {issuer}", [*faults(front, ALWAYS | SCALER | BALANCED | PAGE | expected), *page(front)])
+    good &= say("the page of an internal fleet comes from its fronts, whatever the weights", list(page_rule()))
     single = files("fleet", True, settings(True, True))
     good &= say("a single node's files", list(faults(single, ALWAYS | NODE | SCALER | COGNITO | NO_PAGE | {
         ("gateway.toml", "listen.address"): "0.0.0.0:443", ("gateway.toml", "access.trusted_proxies"): [],
