@@ -133,6 +133,19 @@ def hooks(template, written):
         yield "the gateway belongs to another group"
 
 
+def handed_down():
+    """The parent takes its parameter Issuer apart: the issuer itself, and the page's client where fronts serve the page."""
+    given = read(HERE / "ollama-fleet.yaml")["Resources"]["Settings"]["Properties"]["Parameters"]
+    for issuer, internal, wanted in (("cognito:example.com", True, ("pool", "4fe sign-in")), ("cognito", False, ("pool", "")),
+                                     ("https://a.example/ 7ab", True, ("https://a.example/", "7ab")), ("https://a.example/ 7ab", False, ("https://a.example/", "")),
+                                     ("https://a.example/", True, ("https://a.example/", ""))):
+        names = {"Issuer": issuer, "Identity.Outputs.Issuer": "pool", "Identity.Outputs.Client": "4fe", "Identity.Outputs.SignInUrl": "sign-in"}
+        conditions = {"OwnPool": issuer.startswith("cognito"), "Internal": internal}
+        got = tuple(value(given[name], names, conditions) for name in ("Issuer", "PageClient"))
+        if got != wanted:
+            yield f"of {issuer}, internal: {internal}, it hands down {got}, not {wanted}"
+
+
 def page_rule():
     """Nodes have no page, so what leads to it must not depend on the weights."""
     rules = read(HERE / "stacks/entrance.yaml")["Resources"]
@@ -184,6 +197,7 @@ def main():
     for issuer, own_pool, told, expected in (("a pool", True, "4fe https://sign-in.example.com", COGNITO | PAGE_COGNITO), ("an outside issuer", False, "4fe", OUTSIDE | PAGE_OUTSIDE)):
         front = files("front", False, settings(False, own_pool, told))
         good &= say(f"a front that serves the page, with {issuer}", [*faults(front, ALWAYS | SCALER | BALANCED | PAGE | expected), *page(front)])
+    good &= say("the parent hands issuer and client down", list(handed_down()))
     good &= say("the page of an internal fleet comes from its fronts, whatever the weights", list(page_rule()))
     single = files("fleet", True, settings(True, True))
     good &= say("a single node's files", list(faults(single, ALWAYS | NODE | SCALER | COGNITO | NO_PAGE | {
