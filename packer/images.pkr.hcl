@@ -62,6 +62,11 @@ variable "programs" {
   description = "Folder with x86_64/gateway, x86_64/scaler, aarch64/gateway and aarch64/scaler."
 }
 
+variable "page" {
+  type        = string
+  description = "Folder with the built page, for fronts that serve it."
+}
+
 variable "subnet" {
   type        = string
   default     = ""
@@ -189,7 +194,7 @@ build {
 
   # What goes onto the machine, to where each script takes it from.
   provisioner "shell" {
-    inline = ["mkdir -p /tmp/image/programs"]
+    inline = ["mkdir -p /tmp/image/programs /tmp/image/page"]
   }
   provisioner "file" {
     source      = "${path.root}/files"
@@ -202,6 +207,11 @@ build {
   provisioner "file" {
     source      = "${var.programs}/"
     destination = "/tmp/image/programs"
+  }
+  provisioner "file" {
+    only        = ["amazon-ebs.front"]
+    source      = "${var.page}/"
+    destination = "/tmp/image/page"
   }
 
   provisioner "shell" {

@@ -51,7 +51,7 @@ check() {
 # The build as Packer reads it. The folder's other file is for newer ones only.
 validate() {
     packer validate -var-file=packer/versions.pkrvars.hcl -var version=checked -var builder_profile=builder \
-        -var programs="$programs" "$@" packer/images.pkr.hcl
+        -var programs="$programs" -var page="$programs" "$@" packer/images.pkr.hcl
 }
 
 refuses() { # a sentence, for these variables

@@ -39,32 +39,33 @@ def value(node, names, conditions):
     return {"Fn::Base64": lambda: parts}[name]()
 
 
-def settings(direct, own_pool):
-    """The outputs of settings.yaml."""
+def settings(direct, own_pool, page=""):
+    """The outputs of settings.yaml. `page`: client and sign-in, where a front serves the page."""
     names = {"Fleet": "main", "Domain": "translate.example.com", "AllowedRanges": ["203.0.113.0/24", "198.51.100.0/24"],
              "VpcCidr": "10.0.0.0/16", "Issuer": "https://issuer.example.com/", "Client": "4fe" if own_pool else "",
-             "Table": "main-Table-1", "Models": "models-1", "Archive": "archive-1", "Nodes": "2-10",
+             "PageClient": page, "Translator": "gemma3n:e4b", "Table": "main-Table-1", "Models": "models-1", "Archive": "archive-1", "Nodes": "2-10",
              "CertificateSecret": "arn:secret" if direct else "", "AWS::Region": "eu-west-1", "Entrance": ""}
     if not direct:
         section = read(HERE / "stacks/entrance.yaml")["Outputs"]["ScalerSection"]["Value"]
         names["Entrance"] = value(section, {"Weights": "arn:aws:x:listener-rule/1", "Nodes": "arn:aws:x:targetgroup/n",
                                             "Fronts": "arn:aws:x:targetgroup/f"}, {})
-    conditions = {"Direct": direct, "Pool": not direct, "OwnPool": own_pool, "OwnCertificate": direct}
+    conditions = {"Always": True, "Direct": direct, "Pool": not direct, "OwnPool": own_pool, "OwnCertificate": direct, "Page": page != ""}
     resources = read(HERE / "stacks/settings.yaml")["Resources"]
-    return {name: value(resources[name]["Properties"]["Value"], names, conditions) for name in resources}
+    made = [name for name, resource in resources.items() if conditions[resource.get("Condition", "Always")]]
+    return {name: value(resources[name]["Properties"]["Value"], names, conditions) for name in made}
 
 
 def files(template, direct, told):
     """The files that a machine's user data writes, by name."""
     names = {"Fleet": "main", "Models": ["gemma3n:e4b", "nomic-embed-text"], "Settings": told["Gateway"],
-             "Environment": told["Environment"], "Scaler": told["Scaler"], "Address.AllocationId": "eipalloc-1"}
+             "Environment": told["Environment"], "Scaler": told["Scaler"], "Page": told.get("Page", ""), "Address.AllocationId": "eipalloc-1"}
     data = read(HERE / f"stacks/{template}.yaml")["Resources"]["Template"]["Properties"]["LaunchTemplateData"]["UserData"]
     with tempfile.TemporaryDirectory() as folder:
         machine = pathlib.Path(folder)
         tool = machine / "cloud-init"
         tool.write_text("#!/bin/sh\n[ \"$*\" = 'query v1.instance_id' ] && echo i-0123\n")
         tool.chmod(0o755)
-        script = value(data, names, {"Direct": direct}).replace("/etc/ollama-fleet", f"{folder}/etc")
+        script = value(data, names, {"Direct": direct, "Page": "Page" in told}).replace("/etc/ollama-fleet", f"{folder}/etc")
         subprocess.run(["bash", "-c", script], check=True, env={"PATH": f"{folder}:/usr/bin:/bin"})
         return {path.name: path.read_text().replace(f"{folder}/etc", "/etc/ollama-fleet") for path in (machine / "etc").iterdir()}
 
@@ -73,7 +74,7 @@ def faults(written, expected):
     """Where the files differ from what is expected of them, as `file: dotted key: value`."""
     for (file, key), wanted in expected.items():
         text = written.get(file, "")
-        known = dict(line.split("=", 1) for line in text.splitlines() if "=" in line) if file.endswith(".env") else tomllib.loads(text)
+        known = dict(line.split("=", 1) for line in text.splitlines() if "=" in line) if file.endswith(".env") else json.loads(text) if file.endswith(".json") else tomllib.loads(text)
         for part in key.split(".") if file.endswith(".toml") else [key]:
             known = known.get(part, "missing") if isinstance(known, dict) else known[int(part)]
         if known != wanted:
@@ -85,21 +86,76 @@ ALWAYS = {
     ("gateway.toml", "fleet.name"): "main",
     ("gateway.toml", "access.allowed_networks"): ["203.0.113.0/24", "198.51.100.0/24", "10.0.0.0/16"],
     ("gateway.toml", "access.allowed_origins"): ["https://translate.example.com"],
+    ("gateway.toml", "translate.model"): "gemma3n:e4b",   # for a front while the fleet sleeps
     ("gateway.toml", "roles.admin.manage_models"): True,
     ("gateway.toml", "metrics.on"): True,   # QueueDepth while there is no scaler, for the slow policies
+    ("node.env", "GATEWAY__INSTANCE__KIND"): "ec2",
+    ("node.env", "GATEWAY__INSTANCE__TERMINATE_HOOK"): "drain",
     ("node.env", "OLLAMA_ORIGINS"): "https://translate.example.com",
     ("node.env", "GATEWAY__FLEET__NODE"): "i-0123",
 }
 NODE = {("gateway.toml", "ollama.parallel"): 4, ("gateway.toml", "ollama.models"): ["gemma3n:e4b", "nomic-embed-text"],
+        ("node.env", "LAUNCH_HOOK"): "ready", ("node.env", "GATEWAY__INSTANCE__LAUNCH_HOOK"): "ready", ("node.env", "GATEWAY__INSTANCE__GROUP"): "main-nodes",
         ("node.env", "ROLE"): "node", ("node.env", "OLLAMA_HOST"): "127.0.0.1:11434"}
 SCALER = {("scaler.toml", "group.kind"): "aws", ("scaler.toml", "group.name"): "main-nodes", ("scaler.toml", "group.min"): 2,
           ("scaler.toml", "group.max"): 10, ("scaler.toml", "metrics.on"): True}
+# A front that serves the page: its address and its gateway are one origin, which ALWAYS allows.
+PAGE = {("gateway.toml", "ui.directory"): "/usr/share/ollama-fleet/ui", ("page.json", "api"): "", ("page.json", "issuer"): "https://issuer.example.com/",
+        ("page.json", "client_id"): "4fe", ("page.json", "operator_groups"): ["ollama-operators", "ollama-admins"]}
+PAGE_COGNITO = {("page.json", "audience"): "", ("page.json", "groups_claim"): "cognito:groups",
+                ("page.json", "logout_url"): "https://sign-in.example.com/logout?client_id={client_id}&logout_uri={return_to}"}
+PAGE_OUTSIDE = {("page.json", "audience"): "https://api.translate.example.com", ("page.json", "logout_url"): "",
+                ("page.json", "groups_claim"): "https://translate.example.com/groups"}
+NO_PAGE = {("gateway.toml", "ui"): "missing"}
 BALANCED = {("gateway.toml", "access.trusted_proxies"): ["10.0.0.0/16"], ("gateway.toml", "tls"): "missing"}
 COGNITO = {("gateway.toml", "issuers.0.kind"): "cognito", ("gateway.toml", "issuers.0.client_ids"): ["4fe"],
            ("gateway.toml", "issuers.0.audiences"): [], ("gateway.toml", "issuers.0.groups_claim"): "cognito:groups"}
 OUTSIDE = {("gateway.toml", "issuers.0.kind"): "oidc", ("gateway.toml", "issuers.0.client_ids"): [],
            ("gateway.toml", "issuers.0.audiences"): ["https://api.translate.example.com"],
            ("gateway.toml", "issuers.0.groups_claim"): "https://translate.example.com/groups"}
+
+
+def page(written):
+    """What the built page is told has the keys that it knows, and lies where the image has put page and link."""
+    known, told = json.loads((HERE.parent / "ui/config.example.json").read_text()), json.loads(written.get("page.json", "{}"))
+    yield from (f"page.json: {key} is on one side only" for key in sorted({*known} ^ {*told} | {*known["limits"]} ^ {*told.get("limits", {})}))
+    image = (HERE.parent / "packer/provision/files-front.sh").read_text()
+    yield from (f"the front's image has no {place}" for place in ("/usr/share/ollama-fleet/ui", "/etc/ollama-fleet/page.json") if place not in image)
+
+
+def hooks(template, written):
+    """The gateway names the group's own hooks, and all of them: one that nobody completes holds every machine to its end."""
+    group = read(HERE / f"stacks/{template}.yaml")["Resources"]["Group"]["Properties"]
+    there = {hook["LifecycleHookName"] for hook in group["LifecycleHookSpecificationList"]}
+    named = set(re.findall(r"^GATEWAY__INSTANCE__\w+_HOOK=(.*)$", written["node.env"], re.M))
+    yield from (f"hook {name} is on one side only" for name in sorted(there ^ named))
+    if f"GATEWAY__INSTANCE__GROUP={group['AutoScalingGroupName']['Fn::Sub'].replace('${Fleet}', 'main')}\n" not in written["node.env"]:
+        yield "the gateway belongs to another group"
+
+
+def handed_down():
+    """The parent takes its parameter Issuer apart: the issuer itself, and the page's client where fronts serve the page."""
+    given = read(HERE / "ollama-fleet.yaml")["Resources"]["Settings"]["Properties"]["Parameters"]
+    for issuer, internal, wanted in (("cognito:example.com", True, ("pool", "4fe sign-in")), ("cognito", False, ("pool", "")),
+                                     ("https://a.example/ 7ab", True, ("https://a.example/", "7ab")), ("https://a.example/ 7ab", False, ("https://a.example/", "")),
+                                     ("https://a.example/", True, ("https://a.example/", ""))):
+        names = {"Issuer": issuer, "Identity.Outputs.Issuer": "pool", "Identity.Outputs.Client": "4fe", "Identity.Outputs.SignInUrl": "sign-in"}
+        conditions = {"OwnPool": issuer.startswith("cognito"), "Internal": internal}
+        got = tuple(value(given[name], names, conditions) for name in ("Issuer", "PageClient"))
+        if got != wanted:
+            yield f"of {issuer}, internal: {internal}, it hands down {got}, not {wanted}"
+
+
+def page_rule():
+    """Nodes have no page, so what leads to it must not depend on the weights."""
+    rules = read(HERE / "stacks/entrance.yaml")["Resources"]
+    page, weights = rules["Page"], rules["Weights"]
+    if page["Properties"]["Priority"] >= weights["Properties"]["Priority"] or page["Condition"] != "Internal":
+        yield "it comes after the weights, or where CloudFront has the page"
+    if [action["TargetGroupArn"] for action in page["Properties"]["Actions"]] != [{"Ref": "Fronts"}]:
+        yield "it does not lead to the fronts alone"
+    if page["Properties"]["Conditions"][0]["PathPatternConfig"]["Values"] != ["/ui", "/ui/*"]:
+        yield "it takes other paths than the page's"
 
 
 def taken(machine, written):
@@ -125,17 +181,26 @@ def taken(machine, written):
 def main():
     good = True
     node = files("fleet", False, settings(False, True))
-    good &= say("a node's files", [*faults(node, ALWAYS | NODE | BALANCED | COGNITO | {("gateway.toml", "listen.address"): "0.0.0.0:8443"}),
+    good &= say("a node's files", [*faults(node, ALWAYS | NODE | BALANCED | COGNITO | NO_PAGE | {("gateway.toml", "listen.address"): "0.0.0.0:8443"}),
                                    *(["it runs a scaler"] if "scaler.toml" in node else [])])
     good &= taken("node", node)
+    good &= say("a node's gateway knows its group and every hook", list(hooks("fleet", node)))
     front = files("front", False, settings(False, False))
-    good &= say("a front's files, with an outside issuer", list(faults(front, ALWAYS | SCALER | BALANCED | OUTSIDE | {
-        ("node.env", "ROLE"): "front", ("gateway.toml", "ollama"): "missing",
+    good &= say("a front's files, with an outside issuer", list(faults(front, ALWAYS | SCALER | BALANCED | OUTSIDE | NO_PAGE | {
+        ("node.env", "ROLE"): "front", ("node.env", "GATEWAY__INSTANCE__GROUP"): "main-fronts", ("node.env", "GATEWAY__INSTANCE__LAUNCH_HOOK"): "missing",
+        ("gateway.toml", "ollama"): "missing",
         ("scaler.toml", "entrance.rule"): "arn:aws:x:listener-rule/1", ("scaler.toml", "entrance.gpu_target_group"): "arn:aws:x:targetgroup/n",
         ("scaler.toml", "entrance.front_target_group"): "arn:aws:x:targetgroup/f", ("scaler.toml", "group.warm_boot_seconds"): 90})))
     good &= taken("front", front)
+    good &= say("a front's gateway knows its group and every hook", list(hooks("front", front)))
+    good &= say("a front without the page has no file for it", ["there is a page.json"] if "page.json" in front else [])
+    for issuer, own_pool, told, expected in (("a pool", True, "4fe https://sign-in.example.com", COGNITO | PAGE_COGNITO), ("an outside issuer", False, "4fe", OUTSIDE | PAGE_OUTSIDE)):
+        front = files("front", False, settings(False, own_pool, told))
+        good &= say(f"a front that serves the page, with {issuer}", [*faults(front, ALWAYS | SCALER | BALANCED | PAGE | expected), *page(front)])
+    good &= say("the parent hands issuer and client down", list(handed_down()))
+    good &= say("the page of an internal fleet comes from its fronts, whatever the weights", list(page_rule()))
     single = files("fleet", True, settings(True, True))
-    good &= say("a single node's files", list(faults(single, ALWAYS | NODE | SCALER | COGNITO | {
+    good &= say("a single node's files", list(faults(single, ALWAYS | NODE | SCALER | COGNITO | NO_PAGE | {
         ("gateway.toml", "listen.address"): "0.0.0.0:443", ("gateway.toml", "access.trusted_proxies"): [],
         ("gateway.toml", "tls.certificate"): "/etc/ollama-fleet/tls/certificate.pem", ("node.env", "CERTIFICATE_SECRET"): "arn:secret",
         ("node.env", "ADDRESS_ALLOCATION"): "eipalloc-1", ("scaler.toml", "entrance"): "missing"})))

@@ -11,9 +11,9 @@ from machine import Machine
 from tap import say
 
 GATEWAY = '[fleet]\nname = "main"\n'
-NODE = "FLEET=main\nAWS_REGION=eu-west-1\nMODELS_BUCKET=models\nROLE=node\nGROUP=main-nodes\nLAUNCH_HOOK=ready\nTERMINATE_HOOK=drain\n" \
+NODE = "FLEET=main\nAWS_REGION=eu-west-1\nMODELS_BUCKET=models\nROLE=node\nGROUP=main-nodes\nLAUNCH_HOOK=ready\n" \
        "LOG_GROUP=/ollama-fleet/main/nodes\nMODELS=tiny:1b\nADDRESS_ALLOCATION=\nCERTIFICATE_SECRET=\n"
-FRONT = "FLEET=main\nAWS_REGION=eu-west-1\nROLE=front\nGROUP=main-fronts\nTERMINATE_HOOK=drain\nLOG_GROUP=/ollama-fleet/main/fronts\n" \
+FRONT = "FLEET=main\nAWS_REGION=eu-west-1\nROLE=front\nGROUP=main-fronts\nLOG_GROUP=/ollama-fleet/main/fronts\n" \
         "SCALER_LOG_GROUP=/ollama-fleet/main/scaler\n"
 STORE = "var/lib/ollama/models"
 MANIFEST = "manifests/registry.ollama.ai/library/tiny/1b"
@@ -57,16 +57,16 @@ def expect(got, wanted):
 
 
 @promise()
-def a_node_takes_its_model_from_the_bucket_and_tells_the_group(machine):
+def a_node_takes_its_model_from_the_bucket_and_leaves_the_hook_to_the_gateway(machine):
     model(machine.root / "bucket")
     got = machine.boot()
-    yield from expect(got, dict.fromkeys(("settle", "disk", "models", "warm", "gateway", "ready", "watch", "fill"), "done"))
+    yield from expect(got, dict.fromkeys(("settle", "disk", "models", "warm", "gateway", "fill"), "done"))
     yield from expect(got, {"scaler": "skipped", "pool": "skipped"})
     order = list(got)
-    if not order.index("disk") < order.index("models") < order.index("ollama") < order.index("warm") < order.index("gateway") < order.index("ready"):
+    if not order.index("disk") < order.index("models") < order.index("ollama") < order.index("warm") < order.index("gateway") < order.index("fill"):
         yield f"the order was {order}"
-    if not machine.calls("complete-lifecycle-action --auto-scaling-group-name main-nodes --instance-id i-1 --lifecycle-hook-name ready --lifecycle-action-result CONTINUE"):
-        yield "the group was not told"
+    if machine.calls("lifecycle-action"):
+        yield "the group was told before the gateway serves"
     if machine.calls("set-instance-health") or machine.calls("ollama pull"):
         yield "it was marked unhealthy, or the model pulled"
     if "GATEWAY__FLEET__ADDRESS=10.0.0.7:8443" not in (machine.root / "run/ollama-fleet/boot.env").read_text():
@@ -84,7 +84,7 @@ def a_second_boot_changes_nothing(machine):
     machine.calls_file.unlink()
     shutil.rmtree(machine.root / "run/ollama-fleet")
     machine.write("no-hook", "")
-    yield from expect(machine.boot(), dict.fromkeys(("settle", "disk", "models", "warm", "gateway", "ready"), "done"))
+    yield from expect(machine.boot(), dict.fromkeys(("settle", "disk", "models", "warm", "gateway"), "done"))
     if machine.calls("mkfs") or machine.calls("s3 cp"):
         yield "it formatted the disk or fetched the model again"
     if first != sorted(path for path in machine.root.rglob("*") if STORE in str(path)):
@@ -95,7 +95,7 @@ def a_second_boot_changes_nothing(machine):
 def the_copy_in_the_image_serves_where_the_bucket_does_not_answer(machine):
     machine.write("refuse", "s3 cp\n")
     blob = model(machine.root / "usr/share/ollama-fleet/models")
-    yield from expect(machine.boot(), {"models": "done", "ready": "done"})
+    yield from expect(machine.boot(), {"models": "done", "gateway": "done"})
     if not (machine.root / STORE / blob).exists() or "came from the image" not in machine.log():
         yield "it did not come from the image"
 
@@ -104,7 +104,7 @@ def the_copy_in_the_image_serves_where_the_bucket_does_not_answer(machine):
 def a_blob_that_is_not_what_its_name_says_never_reaches_ollama(machine):
     model(machine.root / "bucket", b"something else")
     blob = model(machine.root / "usr/share/ollama-fleet/models")
-    yield from expect(machine.boot(), {"models": "done", "ready": "done"})
+    yield from expect(machine.boot(), {"models": "done", "gateway": "done"})
     if (machine.root / STORE / blob).read_bytes() != b"weights":
         yield "the broken blob is in the store"
     if "is not what its name says" not in machine.log():
@@ -114,7 +114,7 @@ def a_blob_that_is_not_what_its_name_says_never_reaches_ollama(machine):
 @promise()
 def a_model_that_is_nowhere_comes_from_the_registry_and_fills_the_bucket(machine):
     blob = model(machine.root / "registry/tiny:1b")
-    yield from expect(machine.boot(), {"models": "done", "ready": "done", "fill": "done"})
+    yield from expect(machine.boot(), {"models": "done", "gateway": "done", "fill": "done"})
     if not (machine.root / "bucket" / blob).exists() or not (machine.root / "bucket" / MANIFEST).exists():
         yield "the bucket still lacks it"
     uploads = machine.calls("s3://models/")
@@ -125,8 +125,8 @@ def a_model_that_is_nowhere_comes_from_the_registry_and_fills_the_bucket(machine
 @promise()
 def without_its_model_a_machine_gives_up_at_the_first_error(machine):
     got = machine.boot()
-    yield from expect(got, dict.fromkeys(("models", "warm", "gateway", "ready"), "failed"))
-    if machine.calls("api/generate") or machine.calls("readyz"):
+    yield from expect(got, dict.fromkeys(("models", "warm", "gateway"), "failed"))
+    if machine.calls("api/generate"):
         yield "it went on after the error"
     yield from given_up(machine, "neither in the bucket models nor in the image")
     if "ollama-fleet-models.service failed" not in machine.log():
@@ -141,7 +141,7 @@ def without_its_model_a_machine_gives_up_at_the_first_error(machine):
 def a_disk_that_cannot_be_formatted_stops_the_boot(machine):
     model(machine.root / "bucket")
     machine.program("mkfs.xfs", "exit 1")
-    yield from expect(machine.boot(), dict.fromkeys(("disk", "models", "ollama", "warm", "gateway", "ready"), "failed"))
+    yield from expect(machine.boot(), dict.fromkeys(("disk", "models", "ollama", "warm", "gateway"), "failed"))
     yield from given_up(machine, "/dev/nvme1n1 cannot be formatted")
 
 
@@ -151,7 +151,7 @@ def what_two_models_share_is_fetched_once(machine):
     twin = machine.root / "bucket" / MANIFEST.replace("tiny", "twin")
     twin.parent.mkdir(parents=True)
     shutil.copy(machine.root / "bucket" / MANIFEST, twin)
-    yield from expect(machine.boot(), {"models": "done", "ready": "done"})
+    yield from expect(machine.boot(), {"models": "done", "gateway": "done"})
     if len(machine.calls(f"s3://models/{blob}")) != 1:
         yield "it was fetched again"
 
@@ -181,11 +181,22 @@ def a_model_that_does_not_load_stops_the_boot(machine):
 
 
 @promise()
-def a_gateway_that_is_never_ready_gives_the_machine_up(machine):
+def a_gateway_that_gives_up_takes_the_machine_with_it(machine):
     model(machine.root / "bucket")
-    machine.write("not-ready", "")
-    yield from expect(machine.boot(), {"gateway": "done", "ready": "failed"})
-    yield from given_up(machine, "not ready within 480 s")
+    machine.boot()
+    machine.run("fail.sh", "ollama-fleet-gateway.service")
+    yield from given_up(machine, "ollama-fleet-gateway.service failed")
+    if not machine.calls("--lifecycle-hook-name ready --lifecycle-action-result ABANDON"):
+        yield "the launch was not abandoned"
+
+
+@promise()
+def a_gateway_that_has_drained_is_not_started_again(machine):
+    unit = machine.units()["ollama-fleet-gateway.service"]
+    if unit["Restart"] != ["on-failure"] or unit["Type"] != ["notify"]:
+        yield f"Restart={unit['Restart']}, Type={unit['Type']}"
+    if int(unit["TimeoutStopSec"][0]) <= 900:
+        yield "systemd does not wait for the gateway's own deadline"
 
 
 @promise(told="")
@@ -217,7 +228,7 @@ def a_silent_metadata_service_stops_the_boot(machine):
 def a_start_into_the_warm_pool_reads_the_volume_and_serves_nobody(machine):
     machine.imds("autoscaling/target-lifecycle-state", "Warmed:Stopped")
     got = machine.boot()
-    yield from expect(got, {"pool": "done"} | dict.fromkeys(("disk", "models", "ollama", "warm", "gateway", "ready", "watch", "scaler", "fill"), "skipped"))
+    yield from expect(got, {"pool": "done"} | dict.fromkeys(("disk", "models", "ollama", "warm", "gateway", "scaler", "fill"), "skipped"))
     if not machine.calls("--lifecycle-hook-name ready --lifecycle-action-result CONTINUE") or not machine.calls("find "):
         yield "the volume was not read, or the group not told"
 
@@ -230,7 +241,7 @@ def a_machine_out_of_the_pool_works(machine):
     shutil.rmtree(machine.root / "run/ollama-fleet")
     (machine.root / "label").unlink(missing_ok=True)
     machine.imds("autoscaling/target-lifecycle-state", "InService")
-    yield from expect(machine.boot(), {"pool": "skipped", "disk": "done", "models": "done", "gateway": "done", "ready": "done"})
+    yield from expect(machine.boot(), {"pool": "skipped", "disk": "done", "models": "done", "gateway": "done"})
 
 
 @promise()
@@ -239,7 +250,7 @@ def a_machine_without_nvme_or_group_works(machine):
     machine.write("lsblk", "/dev/nvme0n1 Amazon Elastic Block Store\n")
     (machine.root / "imds/autoscaling_target-lifecycle-state").unlink()
     machine.write("no-hook", "")
-    yield from expect(machine.boot(), {"disk": "done", "models": "done", "ready": "done"})
+    yield from expect(machine.boot(), {"disk": "done", "models": "done", "gateway": "done"})
     if machine.calls("mkfs"):
         yield "it formatted something"
 
@@ -247,9 +258,9 @@ def a_machine_without_nvme_or_group_works(machine):
 @promise(role="front", told=FRONT, **{"scaler.toml": ""})
 def a_front_runs_gateway_and_scaler(machine):
     got = machine.boot()
-    yield from expect(got, dict.fromkeys(("settle", "gateway", "scaler", "ready", "watch"), "done"))
+    yield from expect(got, dict.fromkeys(("settle", "gateway", "scaler"), "done"))
     if machine.calls("lifecycle-action") or "models" in got:
-        yield "it has a launch hook or models"
+        yield "it tells the group something, or has models"
     if "/ollama-fleet/main/scaler" not in next((machine.root / "opt/aws").rglob("*.json")).read_text():
         yield "the scaler's log goes elsewhere"
 
@@ -262,14 +273,14 @@ SINGLE = NODE.replace("ADDRESS_ALLOCATION=", "ADDRESS_ALLOCATION=eipalloc-1").re
 def a_single_node_takes_its_address_and_certificate(machine):
     model(machine.root / "bucket")
     machine.write("secret", json.dumps({"certificate": "CERT\n", "private_key": "KEY"}))
-    yield from expect(machine.boot(), dict.fromkeys(("settle", "gateway", "scaler", "ready"), "done"))
+    yield from expect(machine.boot(), dict.fromkeys(("settle", "gateway", "scaler"), "done"))
     if not machine.calls("associate-address --allocation-id eipalloc-1 --instance-id i-1"):
         yield "it did not take its address"
     tls = machine.root / "etc/ollama-fleet/tls"
     if (tls / "certificate.pem").read_text() != "CERT\n" or (tls / "private_key.pem").read_text() != "KEY\n":
         yield "the certificate is not what the secret holds"
-    if "GATEWAY__FLEET__ADDRESS=10.0.0.7:443" not in (machine.root / "run/ollama-fleet/boot.env").read_text() or not machine.calls("127.0.0.1:443/readyz"):
-        yield "it is asked at another port"
+    if "GATEWAY__FLEET__ADDRESS=10.0.0.7:443" not in (machine.root / "run/ollama-fleet/boot.env").read_text():
+        yield "peers are told another port"
 
 
 @promise(told=SINGLE)
@@ -277,32 +288,6 @@ def a_secret_of_another_form_is_refused(machine):
     machine.write("secret", "-----BEGIN CERTIFICATE-----")
     yield from expect(machine.boot(), {"settle": "failed"})
     yield from given_up(machine, "the secret has no certificate")
-
-
-@promise()
-def a_machine_that_the_group_ends_drains_first(machine):
-    model(machine.root / "bucket")
-    machine.boot()
-    machine.imds("autoscaling/target-lifecycle-state", "Terminated")
-    machine.write("alive", "3")
-    if not machine.run("watch.sh"):
-        yield "the watcher failed"
-    ends = machine.calls("lifecycle")[-2:]
-    if "heartbeat" not in ends[0] or "--lifecycle-hook-name drain --lifecycle-action-result CONTINUE" not in ends[1]:
-        yield f"the hook: {ends}"
-    if not machine.calls("stop --no-block ollama-fleet-gateway.service") or machine.calls("kill"):
-        yield "the gateway was not asked to drain, or was hurried"
-
-
-@promise()
-def a_spot_machine_hurries_in_its_last_ten_seconds(machine):
-    model(machine.root / "bucket")
-    machine.boot()
-    machine.imds("spot/instance-action", '{"action": "terminate", "time": "2026-01-01T00:00:00Z"}')
-    machine.write("alive", "4")
-    machine.run("watch.sh")
-    if not machine.calls("stop --no-block ollama-fleet-gateway.service") or not machine.calls("kill --signal=TERM ollama-fleet-gateway.service"):
-        yield "a notice was not followed"
 
 
 @promise()

@@ -60,7 +60,7 @@ def facts(path):
 
 def made(name):
     """Does a provisioning script make this?"""
-    return any(name.removesuffix("/blobs") in path.read_text() for path in (HERE / "provision").iterdir())
+    return any(name.removesuffix("/blobs").removesuffix("/index.html") in path.read_text() for path in (HERE / "provision").iterdir())
 
 
 def agent(role):

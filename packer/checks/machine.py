@@ -22,7 +22,6 @@ case $url in
 */api/generate) cat "$M/generate" ;;
 */api/embed) echo '{"embeddings":[[1]]}' ;;
 */api/ps) cat "$M/ps" ;;
-*/readyz | */healthz) [ ! -e "$M/not-ready" ] ;;
 esac
 """
 AWS = r"""
@@ -44,11 +43,6 @@ if [ "$1" = pull ]; then
     cp -r "$M/registry/$2/." "$OLLAMA_MODELS_OF_TEST"
 fi
 """
-SYSTEMCTL = r"""
-case "$*" in
-*is-active*) n=$(cat "$M/alive" 2>/dev/null || echo 0); echo $((n - 1)) >"$M/alive"; if [ "$n" -gt 0 ]; then [ "$1" = --quiet ] || echo deactivating; exit 0; fi; echo inactive; exit 3 ;;
-esac
-"""
 INSTALL = r"""
 words=(); skip=
 for word in "$@"; do
@@ -64,13 +58,13 @@ if grep -q '^certificate' "$M/etc/ollama-fleet/gateway.toml" && [ ! -e "$M/etc/o
 fi
 """
 PROGRAMS = {
-    "curl": CURL, "aws": AWS, "ollama": OLLAMA, "systemctl": SYSTEMCTL, "install": INSTALL,
+    "curl": CURL, "aws": AWS, "ollama": OLLAMA, "install": INSTALL,
     "lsblk": 'cat "$M/lsblk"', "blkid": 'cat "$M/label" 2>/dev/null', "mkfs.xfs": 'echo models >"$M/label"',
     "gateway": GATEWAY, "nvidia-smi": '[ ! -e "$M/no-gpu" ]',
     "setpriv": 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"', "find": 'if [ "$1" = manifests ]; then exec /usr/bin/find "$@"; fi; exec /usr/bin/find "$M/root-volume" -type f -print0',
-    # Time passes as fast as it is asked for; the watcher, which never ends by itself, after 20 looks.
+    # Time passes as fast as it is asked for.
     "sleep": 'n=$(($(cat "$M/slept" 2>/dev/null || echo 0) + 1)); echo $n >"$M/slept"; [ $n -lt 2000 ]',
-    "chown": "", "chgrp": "", "udevadm": "", "journalctl": "echo its last lines",
+    "systemctl": "", "chown": "", "chgrp": "", "udevadm": "", "journalctl": "echo its last lines",
 }
 
 
@@ -166,6 +160,6 @@ class Machine:
         if not all((self.root / path[1:]).exists() for path in unit.get("ConditionPathExists", [])):
             return "skipped"
         scripts = [line.split()[0] for line in unit["ExecStart"] if "/usr/lib/ollama-fleet/" in line]
-        if not scripts or name == "ollama-fleet-watch.service":
+        if not scripts:
             return "done"
         return "done" if all(self.run(pathlib.Path(script).name) for script in scripts) else "failed"

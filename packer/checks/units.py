@@ -22,11 +22,9 @@ BOUNDS = {
     "ollama-fleet-journal": 6,
     "ollama-fleet-models": 29,
     "ollama-fleet-pool": 25,
-    "ollama-fleet-ready": 22,
     "ollama-fleet-scaler": 14,
     "ollama-fleet-settle": 26,
     "ollama-fleet-warm": 24,
-    "ollama-fleet-watch": 23,
 }
 
 
@@ -81,8 +79,8 @@ def main():
                 unit.write_text(text.replace(f"{wall}=yes\n", ""))
                 good &= say(f"{unit.stem} without {wall} is found out", [] if list(exposed(root, unit)) else ["it is not"])
                 unit.write_text(text)
-            broken = root / "etc/systemd/system/ollama-fleet-ready.service"
-            broken.write_text(broken.read_text().replace("ready.sh", "raedy.sh"))
+            broken = root / "etc/systemd/system/ollama-fleet-settle.service"
+            broken.write_text(broken.read_text().replace("settle.sh", "stetle.sh"))
             good &= say("a unit that starts what is not there is found out", [] if list(verify(root, units)) else ["it is not"])
     sys.exit(not good)
 

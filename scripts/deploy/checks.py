@@ -151,6 +151,7 @@ def images_are_built_noted_and_the_first_ones_promoted(desk):
     versions = desk.root / "packer/versions.pkrvars.hcl"
     versions.write_text(versions.read_text().replace('base = ""', 'base = "2023.9.20261117.1"'))
     committed(desk)
+    (desk.root / "ui").mkdir()
     (desk.root / ".tools/zig").mkdir(parents=True)
     shutil.copy(desk.root / "scripts/requirements-programs.txt", desk.root / ".tools/zig/installed")
     for machine in ("x86_64", "aarch64"):
@@ -162,8 +163,8 @@ def images_are_built_noted_and_the_first_ones_promoted(desk):
     (desk.stubs / "packer").write_text(STUB.replace("for n in", f"[ \"$1\" != build ] || echo '{json.dumps(builds)}' >target/images.json\nfor n in", 1))
     answers = [(r"get-parameter .*(node|front)/candidate", "ami-new", 0), (r"get-parameter .*", "", 254), (r"describe-images", "available", 0)]
     yield from desk.run("images.sh", answers, BUILDER_PROFILE="builder").did(
-        r"zigbuild --locked --release --target x86_64-unknown-linux-gnu.2.34", "aarch64-unknown-linux-gnu.2.34", "packer init packer/plugins.pkr.hcl",
-        r"packer build .*builder_profile=builder", "put-parameter .*node/candidate --value ami-amazon-ebs.node", "put-parameter .*front/candidate --value ami-front",
+        r"zigbuild --locked --release --target x86_64-unknown-linux-gnu.2.34", "aarch64-unknown-linux-gnu.2.34", "npm run build", "packer init packer/plugins.pkr.hcl",
+        r"packer build .*page=\S+/ui/dist .*builder_profile=builder", "put-parameter .*node/candidate --value ami-amazon-ebs.node", "put-parameter .*front/candidate --value ami-front",
         "put-parameter .*images/inputs", "put-parameter .*images/node --value ami-new")
     inputs = next(re.search(r"inputs --value (\w+)", call)[1] for call in desk.calls if "inputs --value" in call)
     yield from desk.run("images.sh", [(r"images/inputs", inputs, 0)], BUILDER_PROFILE="builder").did("images/inputs")
@@ -244,6 +245,10 @@ def the_page_gets_the_fleets_sign_in_and_only_where_it_is_public(desk):
     desk.parameters("small", Reach="internal")
     yield from desk.run("edge.sh", OUT).did()
     yield from desk.never("cloudformation deploy")
+    yield from desk.run("ui.sh", OUT).did()
+    if "the fronts serve it at" not in desk.told:
+        yield "nobody hears where the page is"
+    yield from desk.never("npm")
 
 
 @promise

@@ -4,15 +4,15 @@
 # shellcheck source=scripts/deploy/account.sh
 . "$(dirname "$0")/account.sh"
 if [ "$(parameter Reach)" != internet ]; then
-    echo "no page on CloudFront with Reach=$(parameter Reach); a front serves it at /ui/"
+    case $(parameter Reach) in
+    internal) echo "no page on CloudFront; the fronts serve it at $(output Gateway)/ui/, from their image" ;;
+    *) echo "no page with Reach=$(parameter Reach)" ;;
+    esac
     exit 0
 fi
-[ -d ui ] || stop "there is no folder ui"
-command -v npm >/dev/null || stop "npm is missing; install Node.js 20 or newer"
 bucket=$(output Files "$FLEET-page" us-east-1)
 distribution=$(output Page "$FLEET-page" us-east-1)
-npm ci --prefix ui --silent --no-audit --no-fund || stop "what the page needs cannot be fetched"
-npm run build --prefix ui --silent || stop "the page cannot be built"
+scripts/deploy/page.sh
 issuer=$(output Issuer) client=$(output Client) sign_in=$(output SignInUrl) api=$(output Gateway) domain=$(parameter Domain)
 ISSUER=$issuer CLIENT=${CLIENT:-$client} SIGN_IN=$sign_in API=$api DOMAIN=$domain python3 - ui/config.example.json ui/dist/config.json <<'END' || stop "config.json cannot be written; with an issuer of your own, CLIENT names the page's client there"
 import json, os, sys

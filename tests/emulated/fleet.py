@@ -55,8 +55,7 @@ class Fleet:
         """The fake of Auto Scaling and load balancing. Its nodes tell it when they serve and when they may go."""
         (self.folder / "seed.json").write_text(json.dumps(seed, indent=1))
         (self.folder / "node.toml").write_text((self.folder / "node/gateway.toml").read_text())
-        hooks = {"GATEWAY__INSTANCE__KIND": "ec2", "GATEWAY__INSTANCE__GROUP": node["GROUP"],
-                 "GATEWAY__INSTANCE__LAUNCH_HOOK": node["LAUNCH_HOOK"], "GATEWAY__INSTANCE__TERMINATE_HOOK": node["TERMINATE_HOOK"]}
+        hooks = {name: text for name, text in node.items() if name.startswith("GATEWAY__INSTANCE__")}
         fake = self.start("aws", "demo", "aws", "--seed", str(self.folder / "seed.json"), "--directory", str(self.folder), **hooks)
         line = fake.stdout.readline()
         if not line.startswith("listening "):
@@ -65,7 +64,7 @@ class Fleet:
 
     def start_front(self, environment):
         self.front = f"127.0.0.1:{free_port()}"
-        own = {"AWS_EC2_METADATA_DISABLED": "true", "GATEWAY__LISTEN__ADDRESS": self.front, "GATEWAY__FLEET__ADDRESS": self.front}
+        own = {"AWS_EC2_METADATA_DISABLED": "true", "GATEWAY__INSTANCE__KIND": "none", "GATEWAY__LISTEN__ADDRESS": self.front, "GATEWAY__FLEET__ADDRESS": self.front}
         self.start("front", "gateway", "--config", str(self.folder / "front/gateway.toml"), **(environment | own))
 
     def start_scaler(self):

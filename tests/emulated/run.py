@@ -72,7 +72,21 @@ def deploy(ministack):
         except Refused as words:
             why = words
         promise(f"so does the preset {preset}", len(other.stacks) == stacks, why)
+    page(ministack)
     return deployment
+
+
+def page(ministack):
+    """An internal fleet, whose fronts serve the page."""
+    internal = Deployment(ministack, "internal")
+    try:
+        internal.create("small", lambda _: None, Reach="internal")
+        said = internal.user_data("fronts")
+        wanted = ("[ui]", f'"client_id": "{internal.outputs["Client"]}"', f'"logout_url": "{internal.outputs["SignInUrl"]}/logout?')
+        missing = [words for words in wanted if words not in said]
+    except Refused as words:
+        missing = words
+    promise("with Reach=internal fronts are told of the page, the pool's client and its sign-in", missing == [], missing)
 
 
 def token(ministack, deployment):

@@ -14,7 +14,6 @@ port=$(sed -n 's/^address *= *"[^"]*:\([0-9]*\)"$/\1/p' /etc/ollama-fleet/gatewa
 mkdir -p /run/ollama-fleet
 cat >/run/ollama-fleet/boot.env <<END
 INSTANCE=$instance
-PORT=${port:-8443}
 GATEWAY__FLEET__ADDRESS=$address:${port:-8443}
 END
 
