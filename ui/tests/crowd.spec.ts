@@ -11,9 +11,8 @@ test(
     await fallAsleep(stage);
     await signIn(page, stage);
     const leave = await stage.crowd?.();
-    const refused = page.waitForResponse("**/translate/stream");
     await translate(page, "Is there room for one more?", "de");
-    expect((await refused).status()).toBe(503);
+    // The stream has begun by then: the 503 comes as an event in it.
     const alert = page.getByRole("alert");
     await expect(alert).toContainText("Too many people are translating right now.");
     leave?.();
