@@ -59,5 +59,6 @@ suite "images" scripts/images.sh
 suite "deployment" python3 -B scripts/deploy/checks.py
 suite "page" scripts/ui.sh
 suite "a fleet on emulators" scripts/emulated-fleet.sh
+suite "the page on a fleet" scripts/page-on-demo.sh
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

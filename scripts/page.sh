@@ -6,7 +6,7 @@ if ! command -v npm >/dev/null; then
     echo "npm is not installed: the demo runs without its page"
     exit 0
 fi
-if [ -f dist/index.html ] && [ -z "$(find . -path ./node_modules -prune -o -path ./dist -prune -o -type f -newer dist/index.html -print -quit)" ]; then
+if [ -f dist/index.html ] && [ -z "$(find . -path ./node_modules -prune -o -path ./dist -prune -o -path ./tests -prune -o -path ./test-results -prune -o -type f -newer dist/index.html -print -quit)" ]; then
     exit 0
 fi
 [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --silent --no-audit --no-fund

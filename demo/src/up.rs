@@ -139,6 +139,7 @@ async fn issuer(options: &Options) -> anyhow::Result<Issuer> {
     };
     let builder = Issuer::builder().origin(&options.origin).origin(&options.own_origin());
     let builder = builder.user(user(PERSON.0, PERSON.1, &[]));
+    let builder = builder.user(user("limited", "limited", &["limited"]));
     builder.user(user("admin", "admin", &["ollama-admins"])).start().await
 }
 

@@ -9,7 +9,7 @@ test.beforeEach(({ stage }) => {
   if (stage.standIn !== null) Object.assign(stage.standIn.world, { phase: "awake", pace: 12 });
 });
 
-test("translates a file and gives it back", async ({ page, stage }) => {
+test("translates a file and gives it back", { tag: "@fleet" }, async ({ page, stage }) => {
   await signIn(page, stage);
   await page.locator(".language select").nth(1).selectOption("de");
   await page.locator(".pane input[type=file]").setInputFiles(TEXT);
@@ -25,7 +25,7 @@ test("translates a file and gives it back", async ({ page, stage }) => {
   expect(content).not.toBe("");
 });
 
-test("takes a file that is dropped on it", async ({ page, stage }) => {
+test("takes a file that is dropped on it", { tag: "@fleet" }, async ({ page, stage }) => {
   await signIn(page, stage);
   const data = await page.evaluateHandle(() => {
     const transfer = new DataTransfer();

@@ -1,7 +1,7 @@
 /** One signs in through the issuer, tokens stay in memory, and everything that can go wrong is said. */
 import { expect, result, signIn, source, test, translate } from "./stage";
 
-test("signs in and out", async ({ page, stage }) => {
+test("signs in and out", { tag: "@fleet" }, async ({ page, stage }) => {
   await signIn(page, stage);
   await expect(page).toHaveURL(stage.page);
   await page.locator(".menu summary").click();
@@ -9,7 +9,7 @@ test("signs in and out", async ({ page, stage }) => {
   await expect(page.getByRole("heading", { name: "Sign in to translate" })).toBeVisible();
 });
 
-test("keeps no token on the device", async ({ page, stage }) => {
+test("keeps no token on the device", { tag: "@fleet" }, async ({ page, stage }) => {
   const tokens: string[] = [];
   page.on("response", response => {
     if (response.url().endsWith("/token"))
@@ -73,7 +73,7 @@ test("keeps the text, and what has come, when the sign-in has expired", async ({
   await expect(source(page)).toHaveValue("A text that must not be lost.");
 });
 
-test("comes back to the room one was in", async ({ page, stage }) => {
+test("comes back to the room one was in", { tag: "@fleet" }, async ({ page, stage }) => {
   await signIn(page, stage, stage.admin, "#/fleet");
   await expect(page.getByRole("heading", { name: "Fleet", level: 1 })).toBeVisible();
 });

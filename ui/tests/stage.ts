@@ -6,19 +6,19 @@ import { existsSync, readFileSync } from "node:fs";
 
 import { type Page, test as base, expect, request } from "@playwright/test";
 
+import { type Leave, type Place, crowd } from "./crowd";
 import { type StandIn, pageAlone, policy, standIn } from "./stand-in/server";
 
 export { expect };
 
-interface Demo {
-  readonly url: string;
+interface Demo extends Place {
   readonly issuer: string;
   /** Null: the front does not serve the page. */
   readonly ui_url: string | null;
   readonly origin: string;
   readonly ui_user: string;
   readonly ui_password: string;
-  readonly tokens: { readonly admin: string };
+  readonly tokens: Place["tokens"] & { readonly admin: string };
   readonly sleeps: boolean;
 }
 
@@ -29,8 +29,10 @@ export interface Stage {
   readonly origins: readonly string[];
   readonly person: readonly [name: string, password: string];
   readonly admin: readonly [name: string, password: string];
-  /** Somebody with five requests a minute; null where there is nobody. */
-  readonly limited: readonly [name: string, password: string] | null;
+  /** Somebody with five requests a minute. */
+  readonly limited: readonly [name: string, password: string];
+  /** Fills the fleet's queue until they are let go; null where nobody else comes. */
+  readonly crowd: (() => Promise<Leave>) | null;
   /** The stand-in, where it is one. */
   readonly standIn: StandIn | null;
   /** Does the fleet go to sleep, and wake by a request? A single gateway does not. */
@@ -59,7 +61,8 @@ async function stageOn(demo: Demo): Promise<Stage & { close: () => Promise<void>
     origins: [address, demo.url, demo.issuer].map(url => new URL(url).origin),
     person: [demo.ui_user, demo.ui_password],
     admin: ["admin", "admin"],
-    limited: null,
+    limited: ["limited", "limited"],
+    crowd: () => crowd(demo),
     standIn: null,
     sleeps: demo.sleeps,
     asAdmin: asking(demo.url, demo.tokens.admin),
@@ -75,6 +78,7 @@ async function stageOnStandIn(): Promise<Stage> {
     person: ["demo", "demo"],
     admin: ["admin", "admin"],
     limited: ["limited", "limited"],
+    crowd: null,
     standIn: started,
     sleeps: true,
     asAdmin: asking(started.url, started.adminToken),
@@ -152,6 +156,19 @@ export async function signIn(page: Page, stage: Stage, person = stage.person, ro
   await page.getByLabel("Password").fill(person[1]);
   await page.getByRole("button", { name: "Sign in" }).click();
   await expect(page.getByRole("navigation")).toBeVisible();
+}
+
+/** Puts the fleet to sleep. Running requests end properly first, and machines take their time to go. */
+export async function fallAsleep(stage: Stage): Promise<void> {
+  if (stage.standIn === null) await stage.asAdmin("/fleet/sleep", "POST");
+  else stage.standIn.world.phase = "asleep";
+  await expect.poll(async () => (await stage.asAdmin("/fleet")).state, { timeout: 90_000 }).toBe("asleep");
+}
+
+/** Wakes the fleet, and waits until it can work. */
+export async function wakeUp(stage: Stage): Promise<void> {
+  await stage.asAdmin("/fleet/wake", "POST");
+  await expect.poll(async () => (await stage.asAdmin("/fleet")).state, { timeout: 60_000 }).toBe("awake");
 }
 
 export const source = (page: Page) => page.locator("#source");

@@ -10,7 +10,7 @@ const LONG = Array.from({ length: 60 }, (_, n) => `Sentence number ${n} is here 
   " ",
 );
 
-test("streams a translation and keeps its form", async ({ page, stage }) => {
+test("streams a translation and keeps its form", { tag: "@fleet" }, async ({ page, stage }) => {
   await signIn(page, stage);
   await translate(page, MANUAL);
   await expect(page.getByRole("progressbar")).toBeVisible();
@@ -22,7 +22,7 @@ test("streams a translation and keeps its form", async ({ page, stage }) => {
   await expect(page.getByRole("option", { name: "English (detected)" })).toBeAttached();
 });
 
-test("shows the first words long before the last", async ({ page, stage }) => {
+test("shows the first words long before the last", { tag: "@fleet" }, async ({ page, stage }) => {
   await signIn(page, stage);
   await translate(page, LONG, "de");
   await expect(result(page)).toContainText(/\S{3}/);
@@ -30,7 +30,7 @@ test("shows the first words long before the last", async ({ page, stage }) => {
   await page.getByRole("button", { name: "Stop" }).click();
 });
 
-test("stops, keeps what came, and frees the slot", async ({ page, stage }) => {
+test("stops, keeps what came, and frees the slot", { tag: "@fleet" }, async ({ page, stage }) => {
   await signIn(page, stage);
   await expect.poll(async () => (await stage.asAdmin("/fleet")).busy).toBe(stage.standIn === null ? 0 : 2);
   await translate(page, LONG, "de");
@@ -44,7 +44,7 @@ test("stops, keeps what came, and frees the slot", async ({ page, stage }) => {
   await expect.poll(async () => (await stage.asAdmin("/fleet")).busy).toBe(stage.standIn === null ? 0 : 2);
 });
 
-test("sends tone and the terms that occur", async ({ page, stage }) => {
+test("sends tone and the terms that occur", { tag: "@fleet" }, async ({ page, stage }) => {
   await signIn(page, stage);
   await page.locator(".language select").nth(1).selectOption("fr");
   await page.getByRole("button", { name: /^Glossary/ }).click();
@@ -90,29 +90,33 @@ test("counts characters and tokens as one types, and refuses too much", async ({
   await expect(page.getByRole("button", { name: /^Translate Ctrl/ })).toBeDisabled();
 });
 
-test("aligns by a click on either side, and translates one segment again", async ({ page, stage }) => {
-  await signIn(page, stage);
-  await translate(page, "The first one.\nThe second one.", "de");
-  await expect(page.getByRole("status").first()).toContainText("Translated");
-  await result(page).locator(".part").nth(1).click();
-  const selected = await source(page).evaluate((field: HTMLTextAreaElement) =>
-    field.value.slice(field.selectionStart, field.selectionEnd),
-  );
-  expect(selected).toBe("The second one.");
-  await source(page).press("Control+Home");
-  await expect(result(page).locator(".part.current")).toHaveText(
-    await result(page).locator(".part").first().innerText(),
-  );
+test(
+  "aligns by a click on either side, and translates one segment again",
+  { tag: "@fleet" },
+  async ({ page, stage }) => {
+    await signIn(page, stage);
+    await translate(page, "The first one.\nThe second one.", "de");
+    await expect(page.getByRole("status").first()).toContainText("Translated");
+    await result(page).locator(".part").nth(1).click();
+    const selected = await source(page).evaluate((field: HTMLTextAreaElement) =>
+      field.value.slice(field.selectionStart, field.selectionEnd),
+    );
+    expect(selected).toBe("The second one.");
+    await source(page).press("Control+Home");
+    await expect(result(page).locator(".part.current")).toHaveText(
+      await result(page).locator(".part").first().innerText(),
+    );
 
-  await page.getByRole("button", { name: "Side by side" }).click();
-  await page.getByRole("button", { name: "Segment 2", exact: true }).click();
-  await expect(page.locator(".pair.current")).toContainText("The second one.");
-  const asked = page.waitForRequest("**/translate/stream");
-  await page.getByRole("button", { name: "Translate segment 2 again" }).click();
-  expect((await asked).postDataJSON()).toMatchObject({ q: "The second one.", target: "de" });
-  await expect(page.getByRole("button", { name: "Translate segment 2 again" })).toBeEnabled();
-  await expect(page.locator("li.pair")).toHaveCount(2);
-});
+    await page.getByRole("button", { name: "Side by side" }).click();
+    await page.getByRole("button", { name: "Segment 2", exact: true }).click();
+    await expect(page.locator(".pair.current")).toContainText("The second one.");
+    const asked = page.waitForRequest("**/translate/stream");
+    await page.getByRole("button", { name: "Translate segment 2 again" }).click();
+    expect((await asked).postDataJSON()).toMatchObject({ q: "The second one.", target: "de" });
+    await expect(page.getByRole("button", { name: "Translate segment 2 again" })).toBeEnabled();
+    await expect(page.locator("li.pair")).toHaveCount(2);
+  },
+);
 
 test("marks what the service doubts", async ({ page, stage }) => {
   test.skip(stage.standIn === null, "what a model gets wrong cannot be arranged in a demo");
