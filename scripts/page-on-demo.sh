@@ -46,7 +46,8 @@ promise "the demo is up within a minute" within 60 test -s "$folder/demo.json"
 [ $status -eq 0 ] || exit 1
 served() { [ "$(of_demo 'demo.ui_url !== null')" = true ]; }
 promise "the front serves the page" served
-promise "a browser is there, which scripts/ui.sh installs" command -v "${CHROMIUM:-chromium}" >/dev/null
+browser() { command -v "${CHROMIUM:-chromium}" >/dev/null; }
+promise "a browser is there, which scripts/ui.sh installs" browser
 if [ $status -eq 0 ]; then
     (cd ui && PAGE_DEMO="$folder/demo.json" TAP=1 npx playwright test --grep @fleet) || status=1
 fi
@@ -54,7 +55,7 @@ fi
 read -ra pids <<<"$(of_demo 'Object.values(demo.pids).join(" ")')"
 ended=$demo
 demo=
-kill -INT "$ended"
+kill -INT "$ended" || true
 promise "the demo ends well on SIGINT" wait "$ended"
 gone() { for pid in "${pids[@]}"; do ! kill -0 "$pid" 2>/dev/null || return 1; done; }
 promise "no process of the demo is left" gone

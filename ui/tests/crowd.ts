@@ -11,7 +11,7 @@ export interface Place {
 }
 
 /** Milliseconds between two groups, and people in each. */
-const EVERY = 50;
+const EVERY = 100;
 const GROUP = 8;
 
 /** Milliseconds within which the queue must be full. */
@@ -22,7 +22,7 @@ export type Leave = () => void;
 
 /** Resolves once somebody has been sent away; further ones come until they are let go, so that it stays full. */
 export function crowd({ url, ca_file, tokens, models }: Place): Promise<Leave> {
-  const agent = new Agent({ ca: readFileSync(ca_file) });
+  const agent = new Agent({ ca: readFileSync(ca_file), keepAlive: true });
   const question = JSON.stringify({
     model: models.chat,
     messages: [{ role: "user", content: "Is there room?" }],

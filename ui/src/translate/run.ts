@@ -11,6 +11,9 @@ const BATCH = 40;
 /** Seconds until the next try where the gateway names none. */
 const PAUSE = 10;
 
+/** Seconds between two looks at a fleet that starts: it may be ready long before the gateway's queue has room again. */
+const LOOK = 5;
+
 /** Seconds that a job may wait for the fleet: the gateway's `hold_seconds` and half as much again. */
 const PATIENCE = 900;
 
@@ -39,7 +42,7 @@ export async function run(
         return;
       }
       tell({ kind: "hold", seconds, now: Date.now() });
-      if (!(await slept(seconds * 1000, signal))) {
+      if (!(await held(door, seconds, signal))) {
         tell({ kind: "stop" });
         return;
       }
@@ -98,6 +101,15 @@ async function looked(door: Door, problem: Problem): Promise<Problem> {
     default:
       return problem;
   }
+}
+
+/** Waits so many seconds, or until the fleet is awake; false if somebody stopped it. */
+async function held(door: Door, seconds: number, signal: AbortSignal): Promise<boolean> {
+  for (let left = seconds; left > 0; left -= LOOK) {
+    if (!(await slept(Math.min(left, LOOK) * 1000, signal))) return false;
+    if (left > LOOK && (await fleet(door).catch(() => null))?.phase === "awake") return true;
+  }
+  return true;
 }
 
 /** Waits; false if somebody stopped it. */
