@@ -32,6 +32,11 @@ impl View {
         serving.filter(noted).count()
     }
 
+    /// Does this one report and serve?
+    pub fn serves(&self, node: &str) -> bool {
+        self.nodes.iter().any(|record| record.report.node == node && record.report.state == NodeState::Ready)
+    }
+
     /// What a node last said.
     pub fn node(&self, id: &str) -> Option<&NodeRecord> {
         self.nodes.iter().find(|record| record.report.node == id)
