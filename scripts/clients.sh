@@ -17,7 +17,8 @@ folder=$PWD/target/clients
 rm -rf "$folder"
 mkdir -p "$folder"
 processes=()
-status=0
+# shellcheck source=scripts/promises.sh
+. scripts/promises.sh
 
 end_all() {
     kill -TERM "${processes[@]}" 2>/dev/null || true
@@ -26,21 +27,6 @@ end_all() {
 trap end_all EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-
-promise() {
-    local sentence=$1
-    shift
-    if "$@"; then echo "ok - $sentence"; else status=1 && echo "not ok - $sentence: see target/clients"; fi
-}
-
-within() { # so many seconds, a command succeeds
-    local tries=$(($1 * 5))
-    shift
-    until "$@" >/dev/null 2>&1; do
-        [ $((tries -= 1)) -gt 0 ] || return 1
-        sleep 0.2
-    done
-}
 
 # A further gateway like the demo's, but for these settings: where it is goes into `url`.
 further() {

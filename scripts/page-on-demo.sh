@@ -15,27 +15,13 @@ folder=$PWD/target/page
 rm -rf "$folder"
 mkdir -p "$folder"
 demo=
-status=0
+# shellcheck source=scripts/promises.sh
+. scripts/promises.sh
 
 end_demo() { [ -z "$demo" ] || { kill -INT "$demo" 2>/dev/null && wait "$demo"; } || true; }
 trap end_demo EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-
-promise() {
-    local sentence=$1
-    shift
-    if "$@"; then echo "ok - $sentence"; else status=1 && echo "not ok - $sentence: see target/page"; fi
-}
-
-within() { # so many seconds, a command succeeds
-    local tries=$(($1 * 5))
-    shift
-    until "$@" >/dev/null 2>&1; do
-        [ $((tries -= 1)) -gt 0 ] || return 1
-        sleep 0.2
-    done
-}
 
 of_demo() { node -p "const demo = require('$folder/demo.json'); $1"; }
 
