@@ -150,7 +150,6 @@ impl Shared {
 pub struct Gateway {
     /// What its runtimes share.
     pub shared: Arc<Shared>,
-    store: Arc<dyn Store>,
     certificate: Arc<Certificate>,
     connections: Arc<Semaphore>,
     /// The machine, where it is a group's; found when the process begins to run.
@@ -234,13 +233,13 @@ impl Gateway {
             models,
             wishes,
             converge,
-            store: store.clone(),
+            store,
             page: config.ui.directory.as_deref().map(Page::read).transpose()?,
             history: History::default(),
             translated: Kept::new(&config.translate),
             config,
         };
-        Ok(Self { shared: Arc::new(shared), store, certificate, connections, machine: Arc::default() })
+        Ok(Self { shared: Arc::new(shared), certificate, connections, machine: Arc::default() })
     }
 
     /// Serves `listener` on the caller's runtime until the drain is over. Run it once per core, on clones of one
@@ -287,7 +286,7 @@ impl Gateway {
         let shared = &self.shared;
         let holding = || shared.queue.load().queued > 0;
         let leaving = || shared.drain.phase() != Phase::Serving;
-        let (store, certificate) = (self.store.clone(), self.certificate.clone());
+        let (store, certificate) = (shared.store.clone(), self.certificate.clone());
         let reporter = Reporter::new(shared.clone(), store, certificate, shared.trust.key().public());
         tokio::join!(
             models,
@@ -301,7 +300,7 @@ impl Gateway {
             self.shared.denials.keep_fresh(),
             Box::pin(self.live_in_group()),
             Box::pin(self.stand_in()),
-            shared.history.run(self.store.clone(), &shared.config.fleet.name, shared.keeper().is_err()),
+            shared.history.run(shared.store.clone(), &shared.config.fleet.name, shared.keeper().is_err()),
             self.upkeep(),
         );
     }
@@ -326,7 +325,7 @@ impl Gateway {
     /// Publishes in the place of a scaler that is gone, if metrics are on.
     async fn stand_in(&self) {
         if let Some(publish) = substitute::publisher(&self.shared.config).await {
-            substitute::run(&self.shared, self.store.clone(), publish).await;
+            substitute::run(&self.shared, self.shared.store.clone(), publish).await;
         }
     }
 
