@@ -35,6 +35,13 @@ pub(super) struct Amount {
     pub total: u64,
 }
 
+impl Amount {
+    /// All of so many bytes.
+    pub(super) fn whole(bytes: u64) -> Self {
+        Self { completed: bytes, total: bytes }
+    }
+}
+
 /// Has the local Ollama pull `name`; tells `amount` as it goes on.
 ///
 /// # Errors

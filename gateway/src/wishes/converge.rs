@@ -117,8 +117,8 @@ impl Converge {
         self.wanted.send_replace(Some(wishes)); // also where nothing changed: Ollama may have lost a model
         for duty in duties {
             match duty {
-                Duty::Present(wish) => {
-                    let said = self.say(&wish, ProgressState::Present, Amount::default(), None);
+                Duty::Present(wish, bytes) => {
+                    let said = self.say(&wish, ProgressState::Present, Amount::whole(bytes), None);
                     let _ = said.await; // what could not be said is a duty at the next look too
                 }
                 Duty::Delete(model) => self.delete(&model).await,
@@ -185,9 +185,8 @@ impl Converge {
         let said = match fetched {
             Ok(()) => {
                 tracing::info!(%model, seconds = began.elapsed().as_secs_f64(), "model pulled");
-                self.memory().met(&model, wish);
-                let all = Amount { completed: amount.total, total: amount.total };
-                self.say(wish, ProgressState::Present, all, None).await
+                self.memory().met(&model, wish, amount.total);
+                self.say(wish, ProgressState::Present, Amount::whole(amount.total), None).await
             }
             Err(why) => {
                 tracing::warn!(%model, reason = why, "a model cannot be pulled; tried again later");

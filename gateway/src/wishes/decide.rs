@@ -30,9 +30,16 @@ pub(super) struct Here<'a> {
 pub(super) struct Memory {
     /// Models that were not here before a wish.
     brought: HashSet<ModelName>,
-    /// By model, the time of the last wish that was met.
-    met: HashMap<ModelName, i64>,
+    /// By model, the last wish that was met.
+    met: HashMap<ModelName, Met>,
     failed: HashMap<ModelName, Failed>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Met {
+    requested_at: i64,
+    /// Fetched for it.
+    bytes: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -46,8 +53,8 @@ struct Failed {
 /// What is to be done besides pulling.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Duty {
-    /// Say that the model is here.
-    Present(WantedModel),
+    /// Say that the model is here, and how many bytes were fetched: the look and the pull may both say it, in any order.
+    Present(WantedModel, u64),
     /// Delete it: a wish had brought it, and nobody wants it any more.
     Delete(ModelName),
 }
@@ -77,7 +84,9 @@ impl Memory {
         let here_and_unsaid = |(model, wish): &(&ModelName, &&WantedModel)| {
             self.is_met(model, wish, here) && state(wish, here) != Some(ProgressState::Present)
         };
-        let present = wanted.iter().filter(here_and_unsaid).map(|(_, wish)| Duty::Present((*wish).clone()));
+        let bytes = |model: &ModelName| self.met.get(model).map_or(0, |met| met.bytes);
+        let present = wanted.iter().filter(here_and_unsaid);
+        let present = present.map(|(model, wish)| Duty::Present((*wish).clone(), bytes(model)));
         let unwanted = self.brought.iter().filter(|model| !wanted.contains_key(*model));
         let delete = unwanted.filter(|model| !here.pinned.contains(model)).cloned().map(Duty::Delete);
         present.chain(delete).collect()
@@ -108,7 +117,7 @@ impl Memory {
     /// A wish that was made while the node lives is met by a pull, even where the model is there: a pull is also how
     /// it is renewed. An older one is met by the model itself: a node that boots with it has nothing to fetch.
     fn is_met(&self, model: &ModelName, wish: &WantedModel, here: &Here<'_>) -> bool {
-        let met = || self.met.get(model) == Some(&wish.requested_at);
+        let met = || self.met.get(model).is_some_and(|met| met.requested_at == wish.requested_at);
         let said = || state(wish, here) == Some(ProgressState::Present);
         here.has.contains(model) && (wish.requested_at < here.since || met() || said())
     }
@@ -120,10 +129,10 @@ impl Memory {
         }
     }
 
-    /// A pull has ended well.
-    pub(super) fn met(&mut self, model: &ModelName, wish: &WantedModel) {
+    /// A pull of so many bytes has ended well.
+    pub(super) fn met(&mut self, model: &ModelName, wish: &WantedModel, bytes: u64) {
         self.failed.remove(model);
-        self.met.insert(model.clone(), wish.requested_at);
+        self.met.insert(model.clone(), Met { requested_at: wish.requested_at, bytes });
     }
 
     /// A pull has failed. `spread`, 0 to 1, keeps nodes that fail together from coming back together.

@@ -44,9 +44,9 @@ fn a_wish_made_while_the_node_lives_renews_what_is_there_once() {
     let (newer, has) = (wish("a", BEGAN + 1), here(&["a"], &[]));
     assert_eq!(memory.next(std::slice::from_ref(&newer), &has, now), Next::Pull(newer.clone()));
     memory.begun(&model("a"), &has);
-    memory.met(&model("a"), &newer);
+    memory.met(&model("a"), &newer, 9);
     assert_eq!(memory.next(std::slice::from_ref(&newer), &has, now), Next::Nothing);
-    let present = Duty::Present(newer.clone());
+    let present = Duty::Present(newer.clone(), 9);
     assert_eq!(
         memory.duties(std::slice::from_ref(&newer), &has),
         [present],
