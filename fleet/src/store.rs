@@ -1,12 +1,14 @@
 //! The one table that the processes of a fleet share, behind a trait: SQLite on one machine, DynamoDB in a fleet.
 //!
-//! `record`, `state`, `wanted` and `quota` (and [`crate::report`]) say what is kept, `sqlite` keeps it in a file and
-//! `dynamo` in a table of AWS, `settings` chooses; `contract` is the suite that every store passes.
+//! `record`, `state`, `wanted`, `quota`, `conversations` and `oversight` (and [`crate::report`]) say what is kept, `sqlite`
+//! keeps it in a file and `dynamo` in a table of AWS, `settings` chooses; `contract` is the suite that every store passes.
 
 pub mod record;
 pub mod state;
 pub mod wanted;
 pub mod quota;
+pub mod conversations;
+pub mod oversight;
 pub mod sqlite;
 pub mod settings;
 #[cfg(feature = "dynamodb")]
@@ -20,8 +22,12 @@ use std::fmt;
 
 use async_trait::async_trait;
 
+pub use conversations::{
+    Archived, Conversation, ConversationStore, Ending, Message, MessageId, Pen, PenHeld, Speaker,
+};
 #[cfg(feature = "dynamodb")]
 pub use dynamo::DynamoStore;
+pub use oversight::{AuditEntry, LinkCode, OversightStore, Person};
 pub use quota::{Denial, Reservation, Window};
 pub use record::{DayOfUse, KeyHash, KeyRecord, MOST_DAYS_OF_USE, Usage};
 pub use settings::{StoreKind, StoreSettings};
@@ -59,7 +65,7 @@ pub enum StoreError {
 /// # Errors
 /// Every call: [`StoreError::Unavailable`] and [`StoreError::Unreadable`].
 #[async_trait]
-pub trait Store: Send + Sync + fmt::Debug {
+pub trait Store: ConversationStore + OversightStore + fmt::Debug {
     /// Writes an API key's record, in the place of an older one with the same hash.
     async fn put_key(&self, key: &KeyRecord) -> Result<(), StoreError>;
 

@@ -7,7 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use async_trait::async_trait;
 use fleet::report::{Report, ReportAnswer};
-use fleet::store::{KeyHash, KeyRecord, LeaseRecord, Reservation, Store, StoreError, Usage, Window};
+use fleet::store::{
+    ConversationStore, KeyHash, KeyRecord, LeaseRecord, OversightStore, Reservation, Store, StoreError,
+    Usage, Window,
+};
 use tokio::time::Instant;
 
 /// What the store does.
@@ -54,6 +57,9 @@ impl FakeStore {
         }
     }
 }
+
+impl ConversationStore for FakeStore {}
+impl OversightStore for FakeStore {}
 
 #[async_trait]
 impl Store for FakeStore {

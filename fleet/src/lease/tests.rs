@@ -7,7 +7,9 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 
 use super::*;
-use crate::store::{Change, KeyHash, KeyRecord, LeaseRecord, StoreError, Usage};
+use crate::store::{
+    Change, ConversationStore, KeyHash, KeyRecord, LeaseRecord, OversightStore, StoreError, Usage,
+};
 
 /// A table with nothing but a lease, which can be made to hang.
 #[derive(Debug, Default)]
@@ -23,6 +25,9 @@ impl Table {
         }
     }
 }
+
+impl ConversationStore for Table {}
+impl OversightStore for Table {}
 
 #[async_trait]
 impl Store for Table {

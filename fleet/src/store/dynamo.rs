@@ -18,12 +18,15 @@ use async_trait::async_trait;
 
 use super::record::is_id;
 use super::{
-    Change, DayOfUse, Denial, FleetState, KeyHash, KeyRecord, LeaseRecord, Progress, Reservation, Store,
-    StoreError, Usage, WantedModel,
+    Change, ConversationStore, DayOfUse, Denial, FleetState, KeyHash, KeyRecord, LeaseRecord, OversightStore,
+    Progress, Reservation, Store, StoreError, Usage, WantedModel,
 };
 use crate::report::{NodeRecord, Order, Report, ReportAnswer, Summary};
 
 pub use client::{DynamoStore, Patience};
+
+impl ConversationStore for DynamoStore {}
+impl OversightStore for DynamoStore {}
 
 #[async_trait]
 impl Store for DynamoStore {

@@ -17,8 +17,8 @@ use async_trait::async_trait;
 
 use super::record::{in_order, is_id};
 use super::{
-    Change, DayOfUse, Denial, FleetState, KeyHash, KeyRecord, LeaseRecord, Progress, Reservation, Store,
-    StoreError, Usage, WantedModel,
+    Change, ConversationStore, DayOfUse, Denial, FleetState, KeyHash, KeyRecord, LeaseRecord, OversightStore,
+    Progress, Reservation, Store, StoreError, Usage, WantedModel,
 };
 use crate::report::{NodeRecord, Order, Report, ReportAnswer, Summary};
 use items::json;
@@ -44,6 +44,9 @@ impl SqliteStore {
         Ok(Self { reader, writer })
     }
 }
+
+impl ConversationStore for SqliteStore {}
+impl OversightStore for SqliteStore {}
 
 #[async_trait]
 impl Store for SqliteStore {

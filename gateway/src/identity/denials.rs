@@ -77,7 +77,7 @@ impl Denials {
 
 #[cfg(test)]
 mod tests {
-    use fleet::store::{Denial, SqliteStore};
+    use fleet::store::{ConversationStore, Denial, OversightStore, SqliteStore};
 
     use super::*;
 
@@ -109,6 +109,9 @@ mod tests {
 
     #[derive(Debug)]
     struct Silent;
+
+    impl ConversationStore for Silent {}
+    impl OversightStore for Silent {}
 
     #[async_trait::async_trait]
     impl Store for Silent {

@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fleet::report::{NodeRecord, NodeState, Report, ReportAnswer, Role, Summary};
-use fleet::store::{KeyHash, KeyRecord, SqliteStore, Store, StoreError, Usage};
+use fleet::store::{
+    ConversationStore, KeyHash, KeyRecord, OversightStore, SqliteStore, Store, StoreError, Usage,
+};
 
 use super::choice::{Candidate, Offer, of_front, of_node};
 use super::*;
@@ -300,6 +302,9 @@ struct Scripted {
     summary: Mutex<Option<Summary>>,
     hangs: bool,
 }
+
+impl ConversationStore for Scripted {}
+impl OversightStore for Scripted {}
 
 #[async_trait::async_trait]
 impl Store for Scripted {

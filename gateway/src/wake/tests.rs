@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use async_trait::async_trait;
 use fleet::report::{NodeRecord, NodeState, Report, ReportAnswer};
-use fleet::store::{KeyHash, KeyRecord, Usage};
+use fleet::store::{ConversationStore, KeyHash, KeyRecord, OversightStore, Usage};
 
 use super::*;
 use crate::identity::{Principal, Priority};
@@ -50,6 +50,9 @@ impl Scripted {
         }
     }
 }
+
+impl ConversationStore for Scripted {}
+impl OversightStore for Scripted {}
 
 #[async_trait]
 impl Store for Scripted {

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use async_trait::async_trait;
 use fleet::report::{Report, ReportAnswer};
 use fleet::store::{
-    DayOfUse, KeyHash, KeyRecord, Progress, Reservation, SqliteStore, Store, StoreError, Usage, WantedModel,
+    ConversationStore, DayOfUse, KeyHash, KeyRecord, OversightStore, Progress, Reservation, SqliteStore,
+    Store, StoreError, Usage, WantedModel,
 };
 
 /// What gateways ask of the store while they serve, with faults; everything else goes through.
@@ -54,6 +55,9 @@ impl FaultyStore {
         Ok(())
     }
 }
+
+impl ConversationStore for FaultyStore {}
+impl OversightStore for FaultyStore {}
 
 #[async_trait]
 impl Store for FaultyStore {

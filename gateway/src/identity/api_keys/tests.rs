@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use fleet::store::{SqliteStore, Usage};
+use fleet::store::{ConversationStore, OversightStore, SqliteStore, Usage};
 
 use super::*;
 
@@ -78,6 +78,9 @@ struct Scripted {
     hangs: Mutex<bool>,
     asked: Mutex<usize>,
 }
+
+impl ConversationStore for Scripted {}
+impl OversightStore for Scripted {}
 
 #[async_trait]
 impl Store for Scripted {

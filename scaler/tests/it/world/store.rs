@@ -5,7 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use fleet::report::{NodeRecord, Order, Report, ReportAnswer, STALE_AFTER, Summary};
-use fleet::store::{Change, FleetState, KeyHash, KeyRecord, LeaseRecord, Store, StoreError, Usage};
+use fleet::store::{
+    Change, ConversationStore, FleetState, KeyHash, KeyRecord, LeaseRecord, OversightStore, Store,
+    StoreError, Usage,
+};
 
 use super::Fate;
 use super::fate::{Side, Turn, never};
@@ -56,6 +59,9 @@ impl MemoryStore {
 fn out() -> StoreError {
     StoreError::Unavailable("out".to_owned())
 }
+
+impl ConversationStore for MemoryStore {}
+impl OversightStore for MemoryStore {}
 
 #[async_trait]
 impl Store for MemoryStore {
