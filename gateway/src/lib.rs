@@ -9,6 +9,7 @@ pub mod process;
 pub mod connection;
 pub mod stack;
 pub mod request;
+mod telling;
 pub mod translate;
 pub mod conversations;
 pub mod page;
