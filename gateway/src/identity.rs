@@ -25,6 +25,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fleet::store::KeyRecord;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Refusal;
@@ -52,7 +53,12 @@ impl Principal {
         Self(format!("key#{owner}").into())
     }
 
-    /// The principal that a peer vouches for, by the text it goes by.
+    /// The principal that holders of this key count as: the one it acts as, else its owner.
+    pub fn of_record(record: &KeyRecord) -> Self {
+        record.acts_as.as_deref().map_or_else(|| Self::of_key(&record.owner), Self::vouched_for)
+    }
+
+    /// The principal that a peer, or an administrator's link, vouches for, by the text it goes by.
     pub(crate) fn vouched_for(text: &str) -> Self {
         Self(text.into())
     }

@@ -219,6 +219,7 @@ fn shown(key: &KeyRecord) -> Value {
         "created": key.created,
         "expires": key.expires,
         "disabled": key.disabled,
+        "acts_as": key.acts_as,
     })
 }
 
