@@ -1,7 +1,7 @@
 //! Who is calling, and what they may: principals, rights, and the credentials that prove them.
 //!
 //! `identify` is the step of the journey. A token goes through `jwt`, which reads by `strict`, with a `jwk` that
-//! `jwks` keeps fresh through `fetch`; an API key through `api_keys`. `roles` turns who it is into what they may,
+//! `jwks` keeps fresh through `fetch`; an API key through `api_keys`, and `link_codes` become such keys. `roles` turns who it is into what they may,
 //! asking `userinfo` where an e-mail address decides; `memory` spares both for callers seen before. `denials` shuts
 //! out who was let go before their token ends.
 
@@ -11,6 +11,7 @@ pub mod jwt;
 mod fetch;
 pub mod jwks;
 pub mod api_keys;
+pub mod link_codes;
 mod userinfo;
 pub mod roles;
 mod memory;

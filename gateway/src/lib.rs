@@ -10,6 +10,7 @@ pub mod connection;
 pub mod stack;
 pub mod request;
 pub mod translate;
+pub mod moderation;
 pub mod page;
 pub mod ollama;
 pub mod peers;
