@@ -120,6 +120,9 @@ impl Journey {
         account.caller = Some(caller.principal.clone());
         account.forwarded_by = caller.forwarded.as_ref().map(|forwarded| forwarded.by.clone());
         let pass = self.limit(&caller)?; // requests per minute, open requests; no byte of a body is read before
+        if let Action::Converse(act) = route.action {
+            return Box::pin(self.converse(head, body, route, act, caller, pass, account)).await;
+        }
         let api = match route.action {
             Action::Ask(api) => api,
             Action::Keep(book) => return Ok(account.answered(self.book(book, head, body, &caller).await?)),
