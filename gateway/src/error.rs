@@ -45,6 +45,11 @@ pub enum Refusal {
     /// 404: a translated file is not kept any more, never was, or is somebody else's.
     #[error("there is no such file here (any more); translate it again")]
     NoFile,
+    /// 404: a link code that was never made, is used, or is over.
+    #[error(
+        "this code is not good, or not any more: it works once and for an hour; ask an administrator for a new one"
+    )]
+    NoCode,
     /// 404: there is no such conversation, or it is somebody else's: nobody is told which.
     #[error("you have no such conversation; GET /conversations lists yours")]
     NoConversation,
@@ -187,6 +192,7 @@ impl Refusal {
             Self::Forbidden(_) => forbidden("forbidden"),
             Self::Denied => forbidden("denied"),
             Self::NoRoute => both(S::NOT_FOUND, "not_found_error", "not_found", "no_route"),
+            Self::NoCode => both(S::NOT_FOUND, "not_found_error", "not_found", "no_code"),
             Self::NoFile => both(S::NOT_FOUND, "not_found_error", "not_found", "no_file"),
             Self::NoConversation => both(S::NOT_FOUND, "not_found_error", "not_found", "no_conversation"),
             Self::Conflict(_) => both(S::CONFLICT, "invalid_request_error", "conflict", "conflict"),

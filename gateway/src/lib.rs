@@ -12,6 +12,7 @@ pub mod request;
 mod telling;
 pub mod translate;
 pub mod conversations;
+pub mod moderation;
 pub mod page;
 pub mod ollama;
 pub mod peers;

@@ -44,6 +44,21 @@ pub async fn create(
     now: i64,
     expires: Option<i64>,
 ) -> Result<(String, KeyRecord), StoreError> {
+    let (secret, record) = make(owner, roles, now, expires)?;
+    store.put_key(&record).await?;
+    Ok((secret, record))
+}
+
+/// A key that nobody knows yet; it is good once its record is in the store.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] where the system has no randomness.
+pub fn make(
+    owner: &str,
+    roles: Vec<String>,
+    now: i64,
+    expires: Option<i64>,
+) -> Result<(String, KeyRecord), StoreError> {
     let mut random = [0; RANDOM_BYTES];
     rand::fill(&mut random).map_err(|_| StoreError::Unavailable("no randomness".to_owned()))?;
     let secret = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random));
@@ -54,8 +69,8 @@ pub async fn create(
         created: now,
         expires,
         disabled: false,
+        acts_as: None,
     };
-    store.put_key(&record).await?;
     Ok((secret, record))
 }
 

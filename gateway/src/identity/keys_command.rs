@@ -23,7 +23,7 @@ It may do what the role `user` may, and what each --role adds.
 Example:
   gateway keys create --owner nightly-translation --role batch --expires-days 90")]
     Create(Create),
-    /// List every key: id, owner, roles, dates and state
+    /// List every key: id, owner, roles, dates, state, and whom it acts as if not for its owner
     #[command(after_help = "The ID is how a key's hash begins; `gateway keys revoke ID` takes it.")]
     List,
     /// Refuse a key from now on (running gateways follow within 5 seconds)
@@ -115,9 +115,11 @@ async fn list(store: &dyn Store, out: &mut impl Write) -> Result<(), KeysError> 
         };
         let expires = record.expires.map_or_else(|| "never".to_owned(), date);
         let roles = if record.roles.is_empty() { "user".to_owned() } else { record.roles.join(",") };
-        [record.hash.id(), date(record.created), expires, state.to_owned(), roles, record.owner.clone()]
+        let acts_as = record.acts_as.clone().unwrap_or_default();
+        let owner = record.owner.clone();
+        [record.hash.id(), date(record.created), expires, state.to_owned(), roles, owner, acts_as]
     };
-    let head = ["ID", "CREATED", "EXPIRES", "STATE", "ROLES", "OWNER"].map(str::to_owned);
+    let head = ["ID", "CREATED", "EXPIRES", "STATE", "ROLES", "OWNER", "ACTS AS"].map(str::to_owned);
     let rows: Vec<_> = std::iter::once(head).chain(store.keys().await?.iter().map(row)).collect();
     Ok(table(&rows, out)?)
 }

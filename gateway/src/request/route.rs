@@ -5,6 +5,7 @@ use http::Method;
 use super::books::Book;
 use crate::conversations::Act;
 use crate::error::Refusal;
+use crate::moderation::Look;
 use crate::ollama::dialect::{Api, Family};
 use crate::translate::Task;
 
@@ -127,6 +128,10 @@ pub static ROUTES: &[Route] = {
         row("POST",      "/fleet/hold",          Native,    Administrative, Operate,      Keep(Book::Hold)),
         row("GET, POST, DELETE", "/fleet/keys",  Native,    Administrative, Administer,   Keep(Book::Keys)),
         row("GET, POST, DELETE", "/fleet/denials", Native,  Administrative, Administer,   Keep(Book::Denials)),
+        row("POST",      "/fleet/links",         Native,    Administrative, Administer,   Keep(Book::Links)),
+        row("POST",      "/links/redeem",        Native,    Administrative, User,         Keep(Book::Redeem)),
+        row("POST",      "/moderation/people",   Native,    Read,           Administer,   Keep(Book::Moderation(Look::People))),
+        row("POST",      "/moderation/audit",    Native,    Read,           Administer,   Keep(Book::Moderation(Look::Audit))),
         row("GET",       "/fleet/history",       Native,    Read,           Operate,      Keep(Book::History)),
         row("GET",       "/fleet/usage",         Native,    Read,           User,         Keep(Book::Usage)),
         row("GET, HEAD", "/ui/{*}",              Native,    Public,         Anyone,       Page),

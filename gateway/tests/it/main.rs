@@ -34,9 +34,11 @@ mod hostile;
 #[cfg(feature = "aws")]
 mod instance;
 mod keepalive;
+mod links;
 mod lists;
 mod loads;
 mod models_fleet;
+mod moderation;
 mod networks;
 mod orders;
 mod origins;

@@ -186,6 +186,9 @@ async fn what_a_caller_may_not_is_403_before_anything_else() {
             "/fleet/hold",
             "/fleet/keys",
             "/fleet/denials",
+            "/fleet/links",
+            "/moderation/people",
+            "/moderation/audit",
             "/fleet/history",
             "/api/pull",
             "/api/delete"
