@@ -339,6 +339,10 @@ def what_cannot_be_known_leaves_the_bot_as_it_is(machine):
     machine.write("secret", "the token")
     if not machine.run("bot-turn.sh") or not (machine.root / "bot-runs").exists() or "the secret must be" not in machine.log():
         yield "a secret of another form ended it, or nobody hears of it"
+    machine.write("secret", SECRET.replace("abc", "new"))
+    machine.write("bad-bot", "")
+    if not machine.run("bot-turn.sh") or "123:abc" not in (machine.root / SETTINGS).read_text() or "does not take its settings" not in machine.log():
+        yield "settings that the bot refuses took the place of good ones, or nobody hears of it"
     (machine.root / "secret").unlink()
     machine.run("bot-turn.sh")
     if (machine.root / SETTINGS).exists() or (machine.root / "bot-runs").exists():

@@ -45,6 +45,10 @@ key = {text("key")}""")' >"$settings.new" 2>/dev/null <<<"$secret") || {
     rm -f "$settings.new"
     leave 'the secret must be {"token": "of BotFather", "key": "ollm_… of the bot"}'
 }
+told=$(bot check-config --config "$settings.new" 2>&1) || {
+    rm -f "$settings.new"
+    leave "the bot does not take its settings: $told"
+}
 chgrp ollama-bot "$settings.new"
 chmod 0640 "$settings.new"
 

@@ -6,9 +6,19 @@
 need GATEWAY__FLEET__ADDRESS
 folder=/run/ollama-fleet/tls
 install -d -m 0755 "$folder"
-# Not an authority: who trusts it trusts this one server.
-told=$( (umask 077 && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj /CN=front \
-    -addext "subjectAltName=IP:${GATEWAY__FLEET__ADDRESS%:*}" -addext basicConstraints=critical,CA:FALSE \
+# Not an authority: who trusts it trusts this one server. All of it is said here, or the system's openssl.cnf adds its own.
+cat >"$folder/made.cnf" <<END
+[req]
+distinguished_name = name
+x509_extensions = own
+prompt = no
+[name]
+CN = front
+[own]
+subjectAltName = IP:${GATEWAY__FLEET__ADDRESS%:*}
+basicConstraints = critical, CA:FALSE
+END
+told=$( (umask 077 && openssl req -x509 -config "$folder/made.cnf" -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 \
     -keyout "$folder/private_key.pem" -out "$folder/certificate.pem") 2>&1) || stop "no certificate can be made: $told"
 chgrp ollama-gateway "$folder/private_key.pem"
 chmod 0640 "$folder/private_key.pem"
