@@ -1,5 +1,5 @@
-# The golden images: `node` (a GPU, Ollama, gateway), `cpu` (the same without GPU, for development), `front` (gateway and
-# scaler). Kept to what Packer 1.6.6 reads, which is what the checks have.
+# The golden images: `node` (a GPU, Ollama, gateway), `cpu` (the same without GPU, for development), `front` (gateway,
+# scaler and bot). Kept to what Packer 1.6.6 reads, which is what the checks have.
 
 variable "base" {
   type        = string
@@ -59,7 +59,7 @@ variable "version" {
 
 variable "programs" {
   type        = string
-  description = "Folder with x86_64/gateway, x86_64/scaler, aarch64/gateway and aarch64/scaler."
+  description = "Folder with x86_64/gateway, x86_64/scaler, aarch64/gateway, aarch64/scaler and aarch64/bot."
 }
 
 variable "page" {

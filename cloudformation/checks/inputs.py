@@ -64,6 +64,9 @@ REFUSED = [
     ("prod", {"Issuer": "example.com"}, "must be cognito"),
     ("prod", {"Issuer": "https://example.eu.auth0.com/ client more"}, "after a space, the page's client"),
     ("prod", {"Nodes": "10"}, "fewest and most"),
+    ("prod", {"MoreSettings": "conversations.keep_days=365"}, "must be keys of gateway.toml"),
+    ("prod", {"MoreSettings": "CONVERSATIONS__KEEP_DAYS=365, COSTS__GPU_HOUR=0.5"}, "without spaces"),
+    ("prod", {"MoreSettings": "CONVERSATIONS__ARCHIVE=$(reboot)"}, "must be keys of gateway.toml"),
     ("prod", {"Nodes": "0-0"}, "fewest and most"),
     ("prod", {"Capacity": "wide"}, "percentage of Spot"),
     ("prod", {"Capacity": "wide-75"}, "percentage of Spot"),
@@ -84,6 +87,7 @@ REFUSED = [
 ]
 TAKEN = [
     ("prod", {"Nodes": "2-10"}),
+    ("prod", {"MoreSettings": "CONVERSATIONS__KEEP_DAYS=365,CONVERSATIONS__SEARCH=true,COSTS__GPU_HOUR=0.526"}),
     ("prod", {"Reach": "internal"}),
     ("prod", {"Issuer": "https://example.eu.auth0.com/"}),
     ("prod", {"Issuer": "https://example.eu.auth0.com/ 4fe", "Reach": "internal"}),

@@ -14,8 +14,8 @@ DRIVES = {"NodesShort", "QueueWhileAsleep", "QueueTooLong"}
 
 def size(template):
     parameters, resources = len(template["Parameters"]), len(template["Resources"])
-    if parameters > 15:
-        yield f"{parameters} parameters; 15 at most"
+    if parameters > 16:
+        yield f"{parameters} parameters; 16 at most"
     if resources > 20:
         yield f"{resources} resources; 20 at most"
 

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import tomllib
 
-from template import HERE, read, say
+from template import HERE, PARENT, read, say
 
 
 def value(node, names, conditions):
@@ -39,17 +39,18 @@ def value(node, names, conditions):
     return {"Fn::Base64": lambda: parts}[name]()
 
 
-def settings(direct, own_pool, page=""):
-    """The outputs of settings.yaml. `page`: client and sign-in, where a front serves the page."""
+def settings(direct, own_pool, page="", more=""):
+    """The outputs of settings.yaml. `page`: client and sign-in, where a front serves the page; `more`: MoreSettings."""
     names = {"Fleet": "main", "Domain": "translate.example.com", "AllowedRanges": ["203.0.113.0/24", "198.51.100.0/24"],
              "VpcCidr": "10.0.0.0/16", "Issuer": "https://issuer.example.com/", "Client": "4fe" if own_pool else "",
-             "PageClient": page, "Translator": "gemma3n:e4b", "Table": "main-Table-1", "Models": "models-1", "Archive": "archive-1", "Nodes": "2-10",
+             "PageClient": page, "Translator": "gemma3n:e4b", "Memory": ["main-Table-1", "models-1", "archive-1"], "Nodes": "2-10",
+             "Spending": ["2000", "g4dn.xlarge", "gpu_hour = 0.526", "true"], "MoreSettings": more,
              "CertificateSecret": "arn:secret" if direct else "", "AWS::Region": "eu-west-1", "Entrance": ""}
     if not direct:
         section = read(HERE / "stacks/entrance.yaml")["Outputs"]["ScalerSection"]["Value"]
         names["Entrance"] = value(section, {"Weights": "arn:aws:x:listener-rule/1", "Nodes": "arn:aws:x:targetgroup/n",
                                             "Fronts": "arn:aws:x:targetgroup/f"}, {})
-    conditions = {"Always": True, "Direct": direct, "Pool": not direct, "OwnPool": own_pool, "OwnCertificate": direct, "Page": page != ""}
+    conditions = {"Always": True, "Direct": direct, "Pool": not direct, "OwnPool": own_pool, "OwnCertificate": direct, "Page": page != "", "More": more != ""}
     resources = read(HERE / "stacks/settings.yaml")["Resources"]
     made = [name for name, resource in resources.items() if conditions[resource.get("Condition", "Always")]]
     return {name: value(resources[name]["Properties"]["Value"], names, conditions) for name in made}
@@ -86,6 +87,13 @@ ALWAYS = {
     ("gateway.toml", "fleet.name"): "main",
     ("gateway.toml", "access.allowed_networks"): ["203.0.113.0/24", "198.51.100.0/24", "10.0.0.0/16"],
     ("gateway.toml", "access.allowed_origins"): ["https://translate.example.com"],
+    ("gateway.toml", "conversations.archive"): "s3://archive-1/conversations",   # roles may read and write there
+    ("gateway.toml", "conversations.context_tokens"): 8192,   # what Ollama runs with, below
+    ("gateway.toml", "costs.budget"): 2000,
+    ("gateway.toml", "costs.gpu_hour"): 0.526,
+    ("gateway.toml", "costs.explorer"): True,
+    ("gateway.toml", "catalogue.instance_type"): "g4dn.xlarge",
+    ("node.env", "ARCHIVE_BUCKET"): "archive-1",
     ("gateway.toml", "translate.model"): "gemma3n:e4b",   # for a front while the fleet sleeps
     ("gateway.toml", "roles.admin.manage_models"): True,
     ("gateway.toml", "metrics.on"): True,   # QueueDepth while there is no scaler, for the slow policies
@@ -94,7 +102,8 @@ ALWAYS = {
     ("node.env", "OLLAMA_ORIGINS"): "https://translate.example.com",
     ("node.env", "GATEWAY__FLEET__NODE"): "i-0123",
 }
-NODE = {("gateway.toml", "ollama.parallel"): 4, ("gateway.toml", "ollama.models"): ["gemma3n:e4b", "nomic-embed-text"],
+NODE = {("gateway.toml", "ollama.parallel"): 4, ("gateway.toml", "ollama.models_directory"): "/var/lib/ollama/models", ("node.env", "OLLAMA_CONTEXT_LENGTH"): "8192",
+        ("gateway.toml", "ollama.models"): ["gemma3n:e4b", "nomic-embed-text"],
         ("node.env", "LAUNCH_HOOK"): "ready", ("node.env", "GATEWAY__INSTANCE__LAUNCH_HOOK"): "ready", ("node.env", "GATEWAY__INSTANCE__GROUP"): "main-nodes",
         ("node.env", "ROLE"): "node", ("node.env", "OLLAMA_HOST"): "127.0.0.1:11434"}
 SCALER = {("scaler.toml", "group.kind"): "aws", ("scaler.toml", "group.name"): "main-nodes", ("scaler.toml", "group.min"): 2,
@@ -146,16 +155,27 @@ def handed_down():
             yield f"of {issuer}, internal: {internal}, it hands down {got}, not {wanted}"
 
 
-def page_rule():
-    """Nodes have no page, so what leads to it must not depend on the weights."""
+def fronts_rule(name, paths, condition):
+    """What only fronts have must not depend on the weights."""
     rules = read(HERE / "stacks/entrance.yaml")["Resources"]
-    page, weights = rules["Page"], rules["Weights"]
-    if page["Properties"]["Priority"] >= weights["Properties"]["Priority"] or page["Condition"] != "Internal":
-        yield "it comes after the weights, or where CloudFront has the page"
-    if [action["TargetGroupArn"] for action in page["Properties"]["Actions"]] != [{"Ref": "Fronts"}]:
+    rule, weights = rules[name], rules["Weights"]
+    if rule["Properties"]["Priority"] >= weights["Properties"]["Priority"] or rule.get("Condition") != condition:
+        yield "it comes after the weights, or where it is not wanted"
+    if [action["TargetGroupArn"] for action in rule["Properties"]["Actions"]] != [{"Ref": "Fronts"}]:
         yield "it does not lead to the fronts alone"
-    if page["Properties"]["Conditions"][0]["PathPatternConfig"]["Values"] != ["/ui", "/ui/*"]:
-        yield "it takes other paths than the page's"
+    if rule["Properties"]["Conditions"][0]["PathPatternConfig"]["Values"] != paths:
+        yield f"it takes other paths than {paths}"
+
+
+def prices():
+    """The parent's prices are the calculator's."""
+    known = re.search(r"^GPU = (\{.*?\})", (HERE.parent / "scripts/costs.py").read_text(), re.M)[1]
+    wanted = {name: f"gpu_hour = {price}" for name, price in json.loads(known).items()}
+    parent = read(PARENT)
+    told = {name: one["Hour"] for name, one in parent["Mappings"]["Price"].items()}
+    yield from (f"{name}: {told.get(name)}, not {line}" for name, line in wanted.items() if told.get(name) != line)
+    yield from (f"{name} has a price that nobody read" for name in told.keys() - wanted.keys() if not told[name].startswith("#"))
+    yield from (f"{name} has no line" for name in set(parent["Parameters"]["InstanceType"]["AllowedValues"]) ^ told.keys())
 
 
 def taken(machine, written):
@@ -198,7 +218,15 @@ def main():
         front = files("front", False, settings(False, own_pool, told))
         good &= say(f"a front that serves the page, with {issuer}", [*faults(front, ALWAYS | SCALER | BALANCED | PAGE | expected), *page(front)])
     good &= say("the parent hands issuer and client down", list(handed_down()))
-    good &= say("the page of an internal fleet comes from its fronts, whatever the weights", list(page_rule()))
+    good &= say("the page of an internal fleet comes from its fronts, whatever the weights", list(fronts_rule("Page", ["/ui", "/ui/*"], "Internal")))
+    good &= say("so do the costs of every fleet, so that few ask Cost Explorer", list(fronts_rule("Costs", ["/fleet/costs"], None)))
+    good &= say("a node's price is what the calculator has", list(prices()))
+    more = settings(False, True, more="CONVERSATIONS__KEEP_DAYS=365,CONVERSATIONS__SEARCH=true")
+    for machine, template in (("node", "fleet"), ("front", "front")):
+        written = files(template, False, more)
+        good &= say(f"a {machine} is told further settings", list(faults(written, ALWAYS | {
+            ("node.env", "GATEWAY__CONVERSATIONS__KEEP_DAYS"): "365", ("node.env", "GATEWAY__CONVERSATIONS__SEARCH"): "true"})))
+        good &= taken(f"{machine} with further settings", written)
     single = files("fleet", True, settings(True, True))
     good &= say("a single node's files", list(faults(single, ALWAYS | NODE | SCALER | COGNITO | NO_PAGE | {
         ("gateway.toml", "listen.address"): "0.0.0.0:443", ("gateway.toml", "access.trusted_proxies"): [],

@@ -4,8 +4,10 @@ import contextlib
 import hashlib
 import json
 import shutil
+import subprocess
 import sys
 import tempfile
+import tomllib
 
 from machine import Machine
 from tap import say
@@ -13,7 +15,7 @@ from tap import say
 GATEWAY = '[fleet]\nname = "main"\n'
 NODE = "FLEET=main\nAWS_REGION=eu-west-1\nMODELS_BUCKET=models\nROLE=node\nGROUP=main-nodes\nLAUNCH_HOOK=ready\n" \
        "LOG_GROUP=/ollama-fleet/main/nodes\nMODELS=tiny:1b\nADDRESS_ALLOCATION=\nCERTIFICATE_SECRET=\n"
-FRONT = "FLEET=main\nAWS_REGION=eu-west-1\nROLE=front\nGROUP=main-fronts\nLOG_GROUP=/ollama-fleet/main/fronts\n" \
+FRONT = "FLEET=main\nAWS_REGION=eu-west-1\nARCHIVE_BUCKET=archive\nROLE=front\nGROUP=main-fronts\nLOG_GROUP=/ollama-fleet/main/fronts\n" \
         "SCALER_LOG_GROUP=/ollama-fleet/main/scaler\n"
 STORE = "var/lib/ollama/models"
 MANIFEST = "manifests/registry.ollama.ai/library/tiny/1b"
@@ -263,6 +265,108 @@ def a_front_runs_gateway_and_scaler(machine):
         yield "it tells the group something, or has models"
     if "/ollama-fleet/main/scaler" not in next((machine.root / "opt/aws").rglob("*.json")).read_text():
         yield "the scaler's log goes elsewhere"
+
+
+SECRET = json.dumps({"token": "123:abc", "key": "ollm_1"})
+SETTINGS, KNOWN = "etc/ollama-fleet/bot.toml", "var/lib/ollama-fleet-bot/state.json"
+
+
+@promise(role="front", told=FRONT, **{"scaler.toml": ""})
+def without_its_secret_a_front_has_no_bot(machine):
+    yield from expect(machine.boot(), {"gateway": "done", "bot-turn": "done", "bot": "skipped"})
+    if machine.calls("ollama-fleet-bot.service") or (machine.root / SETTINGS).exists():
+        yield "something of a bot was started or written"
+    if machine.calls("set-instance-health"):
+        yield "it gave itself up"
+
+
+@promise(role="front", told=FRONT)
+def the_secret_alone_makes_a_bot_that_talks_to_the_gateway_beside_it(machine):
+    machine.write("secret", SECRET)
+    machine.write("archive/bot/state.json", '{"people": 7}')
+    yield from expect(machine.boot(), {"gateway": "done", "bot-turn": "done", "bot": "done"})
+    told = tomllib.loads((machine.root / SETTINGS).read_text())
+    gateway = {"url": "https://10.0.0.7:8443", "ca_file": f"{machine.root}/run/ollama-fleet/tls/certificate.pem", "key": "ollm_1"}
+    if told != {"token": "123:abc", "state": f"{machine.root}/{KNOWN}", "gateway": gateway}:
+        yield f"it was told {told}"
+    if (machine.root / SETTINGS).stat().st_mode & 0o077 != 0o040:
+        yield "others can read its settings"
+    if (machine.root / KNOWN).read_text() != '{"people": 7}':
+        yield "it does not know whom it knew on another front"
+    if "123:abc" in machine.log() or "ollm_1" in machine.log() or "123:abc" in (machine.root / "calls").read_text():
+        yield "its secrets are in a log or on a command line"
+
+
+@promise(role="front", told=FRONT)
+def a_front_has_a_certificate_of_its_own_address_that_is_no_authority(machine):
+    machine.boot()
+    folder = machine.root / "run/ollama-fleet/tls"
+    read = subprocess.run(["openssl", "x509", "-in", folder / "certificate.pem", "-noout", "-ext", "subjectAltName,basicConstraints"],
+                          capture_output=True, text=True, check=True).stdout
+    if "IP Address:10.0.0.7" not in read or "CA:FALSE" not in read:
+        yield f"it says {read}"
+    if (folder / "private_key.pem").stat().st_mode & 0o777 != 0o640:
+        yield "everybody can read its key"
+    told = (machine.root / "run/ollama-fleet/boot.env").read_text()
+    yield from (f"the gateway is not told of {name}" for name in ("certificate", "private_key")
+                if f"GATEWAY__TLS__{name.upper()}={folder}/{name}.pem\n" not in told)
+
+
+@promise(role="front", told=FRONT)
+def of_two_fronts_one_runs_the_bot(machine):
+    machine.write("secret", SECRET)
+    machine.boot()
+    machine.write("first", "i-0\n")
+    machine.run("bot-turn.sh")
+    if (machine.root / SETTINGS).exists() or (machine.root / "bot-runs").exists():
+        yield "it still runs where it is not the first"
+    machine.write("first", "i-1\n")
+    machine.write("archive/bot/state.json", '{"people": 8}')
+    machine.run("bot-turn.sh")
+    if not (machine.root / "bot-runs").exists() or (machine.root / KNOWN).read_text() != '{"people": 8}':
+        yield "it did not come back with what the other front has learnt"
+
+
+@promise(role="front", told=FRONT)
+def what_cannot_be_known_leaves_the_bot_as_it_is(machine):
+    machine.write("secret", SECRET)
+    machine.boot()
+    for refused in ("describe-auto-scaling-groups", "secretsmanager"):
+        machine.write("refuse", refused + "\n")
+        if not machine.run("bot-turn.sh") or not (machine.root / SETTINGS).exists() or not (machine.root / "bot-runs").exists():
+            yield f"it ended, because AWS did not answer to {refused}"
+    (machine.root / "refuse").unlink()
+    machine.write("secret", "the token")
+    if not machine.run("bot-turn.sh") or not (machine.root / "bot-runs").exists() or "the secret must be" not in machine.log():
+        yield "a secret of another form ended it, or nobody hears of it"
+    machine.write("secret", SECRET.replace("abc", "new"))
+    machine.write("bad-bot", "")
+    if not machine.run("bot-turn.sh") or "123:abc" not in (machine.root / SETTINGS).read_text() or "does not take its settings" not in machine.log():
+        yield "settings that the bot refuses took the place of good ones, or nobody hears of it"
+    (machine.root / "secret").unlink()
+    machine.run("bot-turn.sh")
+    if (machine.root / SETTINGS).exists() or (machine.root / "bot-runs").exists():
+        yield "without its secret it runs on"
+
+
+@promise(role="front", told=FRONT)
+def a_bot_never_starts_without_what_it_knew(machine):
+    machine.write("secret", SECRET)
+    machine.write("refuse", "s3api get-object\n")
+    yield from expect(machine.boot(), {"gateway": "done", "bot-turn": "done", "bot": "skipped"})
+    if (machine.root / "bot-runs").exists() or "what the bot knew cannot be fetched" not in machine.log():
+        yield "it started, or nobody hears why not"
+
+
+@promise(role="front", told=FRONT)
+def what_the_bot_knows_is_copied_when_it_has_changed(machine):
+    machine.write("secret", SECRET)
+    machine.boot()
+    machine.write(KNOWN, '{"people": 1}')
+    for _ in range(2):
+        machine.run("bot-keep.sh")
+    if (machine.root / "archive/bot/state.json").read_text() != '{"people": 1}' or len(machine.calls("s3 cp")) != 1:
+        yield f"it was copied {len(machine.calls('s3 cp'))} times"
 
 
 SINGLE = NODE.replace("ADDRESS_ALLOCATION=", "ADDRESS_ALLOCATION=eipalloc-1").replace("CERTIFICATE_SECRET=", "CERTIFICATE_SECRET=arn:secret")

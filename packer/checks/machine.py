@@ -8,7 +8,7 @@ import subprocess
 
 from tap import FILES
 
-PLACES = r"(?<![\w}/.])(/etc/ollama-fleet|/run/ollama-fleet|/var/lib/ollama(?!-)|/var/log/ollama-fleet|/usr/share/ollama-fleet|" \
+PLACES = r"(?<![\w}/.])(/etc/ollama-fleet|/run/ollama-fleet|/var/lib/ollama(?!-)|/var/lib/ollama-fleet-bot|/var/log/ollama-fleet|/usr/share/ollama-fleet|" \
          r"/usr/lib/ollama-fleet|/opt/aws|/dev/console)"
 
 CURL = r"""
@@ -30,10 +30,14 @@ if [ -e "$M/refuse" ]; then while read -r word; do [[ $call == *"$word"* ]] && {
 words=(); for word in "$@"; do [[ $word == --* ]] || words+=("$word"); done
 case $call in
 's3 cp'*) from=${words[2]}; to=${words[3]}
-    from=${from/#s3:\/\/models/$M/bucket}; to=${to/#s3:\/\/models/$M/bucket}
+    from=${from/#s3:\/\/models/$M/bucket}; to=${to/#s3:\/\/models/$M/bucket}; to=${to/#s3:\/\/archive/$M/archive}
     mkdir -p "$(dirname "$to")"; cp "$from" "$to" ;;
 's3api head-object'*) [ -e "$M/bucket/${words[-1]}" ] ;;
-'secretsmanager'*) cat "$M/secret" ;;
+'s3api get-object'*'bot/state.json'*)
+    [ -e "$M/archive/bot/state.json" ] || { echo 'An error occurred (NoSuchKey) when calling the GetObject operation' >&2; exit 254; }
+    cp "$M/archive/bot/state.json" "${words[-1]}" ;;
+'secretsmanager'*) [ -e "$M/secret" ] || { echo 'An error occurred (AccessDeniedException)' >&2; exit 254; }; cat "$M/secret" ;;
+*describe-auto-scaling-groups*) cat "$M/first" ;;
 *complete-lifecycle-action*) if [ -e "$M/no-hook" ]; then echo 'No active Lifecycle Action found' >&2; exit 255; fi ;;
 esac
 """
@@ -57,6 +61,13 @@ if grep -q '^certificate' "$M/etc/ollama-fleet/gateway.toml" && [ ! -e "$M/etc/o
     echo "tls.certificate: there is no such file"; exit 64
 fi
 """
+SYSTEMCTL = r"""
+case $* in
+'is-active --quiet ollama-fleet-bot.service') [ -e "$M/bot-runs" ] ;;
+*start*ollama-fleet-bot.service) touch "$M/bot-runs" ;;
+*stop*ollama-fleet-bot.service) rm -f "$M/bot-runs" ;;
+esac
+"""
 PROGRAMS = {
     "curl": CURL, "aws": AWS, "ollama": OLLAMA, "install": INSTALL,
     "lsblk": 'cat "$M/lsblk"', "blkid": 'cat "$M/label" 2>/dev/null', "mkfs.xfs": 'echo models >"$M/label"',
@@ -64,7 +75,7 @@ PROGRAMS = {
     "setpriv": 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"', "find": 'if [ "$1" = manifests ]; then exec /usr/bin/find "$@"; fi; exec /usr/bin/find "$M/root-volume" -type f -print0',
     # Time passes as fast as it is asked for.
     "sleep": 'n=$(($(cat "$M/slept" 2>/dev/null || echo 0) + 1)); echo $n >"$M/slept"; [ $n -lt 2000 ]',
-    "systemctl": "", "chown": "", "chgrp": "", "udevadm": "", "journalctl": "echo its last lines",
+    "systemctl": SYSTEMCTL, "bot": '[ ! -e "$M/bad-bot" ]', "chown": "", "chgrp": "", "udevadm": "", "journalctl": "echo its last lines",
 }
 
 
@@ -77,11 +88,12 @@ class Machine:
         for script in self.root.glob("usr/lib/ollama-fleet/*.sh"):
             script.write_text(re.sub(PLACES, lambda place: str(self.root) + place[0], script.read_text()))
         for folder in ("bin", "imds", "bucket", "registry", "root-volume", "dev", "etc/ollama-fleet", "run/ollama-fleet", "var/lib/ollama",
-                       "var/log/ollama-fleet", "opt/aws/amazon-cloudwatch-agent/etc/amazon-cloudwatch-agent.d"):
+                       "var/lib/ollama-fleet-bot", "archive", "var/log/ollama-fleet", "opt/aws/amazon-cloudwatch-agent/etc/amazon-cloudwatch-agent.d"):
             (self.root / folder).mkdir(parents=True, exist_ok=True)
         for name, body in PROGRAMS.items():
             self.program(name, body)
         self.write("root-volume/a-file", "content")
+        self.write("first", "i-1\n")
         self.write("lsblk", "/dev/nvme0n1 Amazon Elastic Block Store\n/dev/nvme1n1 Amazon EC2 NVMe Instance Storage\n")
         self.write("generate", '{"done":true}')
         self.write("ps", '{"models":[{"name":"tiny","size_vram":7}]}')

@@ -9,11 +9,14 @@ import tempfile
 
 from tap import FILES, say
 
-PROGRAMS = ("gateway", "scaler", "ollama", "env", "journalctl", "nvidia-modprobe")
+PROGRAMS = ("gateway", "scaler", "bot", "ollama", "env", "journalctl", "nvidia-modprobe")
 # What each reached; the disk's formats and mounts, so it sees the machine as it is.
 BOUNDS = {
     "ollama": 20,
     "ollama-fleet-age": 22,
+    "ollama-fleet-bot": 14,
+    "ollama-fleet-bot-keep": 24,
+    "ollama-fleet-bot-turn": 26,
     "ollama-fleet-certificate": 26,
     "ollama-fleet-disk": 43,
     "ollama-fleet-fail@": 26,
@@ -46,7 +49,7 @@ def analyze(root, *words):
 
 
 def verify(root, units):
-    units = [unit for unit in units if unit.suffix in (".service", ".timer", ".mount")]
+    units = [unit for unit in units if unit.suffix in (".service", ".timer", ".path", ".mount")]
     status, told = analyze(root, "verify", *map(str, units))
     if status or told.strip():
         yield from told.strip().splitlines() or [f"status {status}"]
@@ -69,9 +72,8 @@ def main():
             root = pathlib.Path(folder)
             units = machine(role, root)
             good &= say(f"systemd takes the units of a {role}", verify(root, units))
-            if role == "front":
-                continue
-            for unit in [unit for unit in units if unit.suffix == ".service"]:
+            own = {path.name for path in (FILES / role).rglob("*.service")} if role == "front" else None   # the rest a node has too
+            for unit in [unit for unit in units if unit.suffix == ".service" and (own is None or unit.name in own)]:
                 good &= say(f"{unit.stem} is at most {BOUNDS.get(unit.stem, 0) / 10} exposed", exposed(root, unit))
                 text = unit.read_text()
                 # A user made for the unit alone cannot gain anything, with or without that line.

@@ -4,7 +4,7 @@ set -euo pipefail
 fail() { echo "files-front.sh: $*" >&2 && exit 1; }
 cd /tmp/image/files
 chmod -R u=rwX,go=rX common front
-chmod 0755 common/usr/bin/* common/usr/lib/ollama-fleet/*.sh
+chmod 0755 common/usr/bin/* {common,front}/usr/lib/ollama-fleet/*.sh
 cp -r common/. front/. /
 [ -f /tmp/image/page/index.html ] || fail "the folder of the page has no index.html; run scripts/deploy/page.sh"
 rm -f /tmp/image/page/config.json # of whoever built it

@@ -3,7 +3,7 @@
 # nothing here is newer than the base image; a newer base is how an image is patched.
 set -euo pipefail
 fail() { echo "system.sh: $*" >&2 && exit 1; }
-dnf install -y --setopt=install_weak_deps=0 amazon-cloudwatch-agent logrotate xfsprogs zstd tar 'dnf-command(versionlock)' ||
+dnf install -y --setopt=install_weak_deps=0 amazon-cloudwatch-agent logrotate openssl xfsprogs zstd tar 'dnf-command(versionlock)' ||
     fail "AL2023's repositories did not answer; does the build's subnet reach S3?"
 command -v aws >/dev/null || dnf install -y awscli-2
 command -v amazon-ssm-agent >/dev/null || dnf install -y amazon-ssm-agent

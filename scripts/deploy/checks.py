@@ -103,6 +103,17 @@ EDGE = {"EDGE_CERTIFICATE": "arn:aws:acm:us-east-1:123456789012:certificate/1"}
 def preflight_is_content_with_an_account_that_has_everything(desk):
     yield from desk.run("preflight.sh", GOOD, **EDGE).did("get-caller-identity")
     yield from desk.never(r"put-|create-|delete-|update-|request-")
+    yield from desk.run("preflight.sh", [(r"list-cost-allocation-tags", "Active", 0), *GOOD], **EDGE).did("ce list-cost-allocation-tags .*us-east-1")
+    if "ok       cost allocation tag Fleet" not in desk.told:
+        yield "it does not see that the cost allocation tag is active"
+
+
+@promise
+def preflight_says_how_to_switch_the_cost_tag_on_and_does_not_wait_for_it(desk):
+    for answer in ((r"list-cost-allocation-tags", "Inactive", 0), (r"list-cost-allocation-tags", "AccessDenied", 254)):
+        yield from desk.run("preflight.sh", [answer, *GOOD], **EDGE).did("list-cost-allocation-tags")
+        if "later " not in desk.told or "update-cost-allocation-tags-status --region us-east-1" not in desk.told:
+            yield f"it does not say how: {desk.told[-300:]}"
 
 
 @promise
@@ -155,7 +166,7 @@ def images_are_built_noted_and_the_first_ones_promoted(desk):
     (desk.root / ".tools/zig").mkdir(parents=True)
     shutil.copy(desk.root / "scripts/requirements-programs.txt", desk.root / ".tools/zig/installed")
     for machine in ("x86_64", "aarch64"):
-        for program in ("gateway", "scaler"):
+        for program in ("gateway", "scaler", *(["bot"] if machine == "aarch64" else [])):
             built = desk.root / f"target/{machine}-unknown-linux-gnu/release/{program}"
             built.parent.mkdir(parents=True, exist_ok=True)
             built.touch()
@@ -163,7 +174,7 @@ def images_are_built_noted_and_the_first_ones_promoted(desk):
     (desk.stubs / "packer").write_text(STUB.replace("for n in", f"[ \"$1\" != build ] || echo '{json.dumps(builds)}' >target/images.json\nfor n in", 1))
     answers = [(r"get-parameter .*(node|front)/candidate", "ami-new", 0), (r"get-parameter .*", "", 254), (r"describe-images", "available", 0)]
     yield from desk.run("images.sh", answers, BUILDER_PROFILE="builder").did(
-        r"zigbuild --locked --release --target x86_64-unknown-linux-gnu.2.34", "aarch64-unknown-linux-gnu.2.34", "npm run build", "packer init packer/plugins.pkr.hcl",
+        r"zigbuild --locked --release --target x86_64-unknown-linux-gnu.2.34 -pgateway -pscaler --features", "aarch64-unknown-linux-gnu.2.34 -pgateway -pscaler -pbot --features", "npm run build", "packer init packer/plugins.pkr.hcl",
         r"packer build .*page=\S+/ui/dist .*builder_profile=builder", "put-parameter .*node/candidate --value ami-amazon-ebs.node", "put-parameter .*front/candidate --value ami-front",
         "put-parameter .*images/inputs", "put-parameter .*images/node --value ami-new")
     inputs = next(re.search(r"inputs --value (\w+)", call)[1] for call in desk.calls if "inputs --value" in call)

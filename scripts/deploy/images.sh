@@ -6,12 +6,12 @@
 note() { aws ssm put-parameter --name "$1" --value "$2" --type String --overwrite >/dev/null; }
 read_note() { aws ssm get-parameter --name "$1" --query Parameter.Value --output text 2>/dev/null || true; }
 
-inputs=$(git ls-files -s packer fleet gateway scaler ui Cargo.lock Cargo.toml | sha256sum | cut -d' ' -f1)
+inputs=$(git ls-files -s packer fleet gateway scaler bot ui Cargo.lock Cargo.toml | sha256sum | cut -d' ' -f1)
 if [ -z "${AGAIN:-}" ] && [ "$(read_note /ollama-fleet/images/inputs)" = "$inputs" ]; then
     echo "unchanged: node $(read_note /ollama-fleet/images/node), front $(read_note /ollama-fleet/images/front) (AGAIN=1 builds all the same)"
     exit 0
 fi
-[ -z "$(git status --porcelain -- packer fleet gateway scaler ui Cargo.lock)" ] || stop "there are changes that are not committed; an image must be able to say what is in it"
+[ -z "$(git status --porcelain -- packer fleet gateway scaler bot ui Cargo.lock)" ] || stop "there are changes that are not committed; an image must be able to say what is in it"
 grep -qE '^base *= *"2023' packer/versions.pkrvars.hcl || stop "no release of AL2023 is pinned; scripts/deploy/pin.sh, look at the difference, commit it"
 command -v packer >/dev/null || stop "packer is missing; install 1.11 or newer, and AWS's plugin for Session Manager"
 [ -n "${BUILDER_PROFILE:-}" ] || stop "BUILDER_PROFILE: an instance profile with AmazonSSMManagedInstanceCore, for the build's machines"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Gateway and scaler for both processors into target/programs/, against AL2023's glibc 2.34: zig is the linker that can.
+# Gateway and scaler for both processors, the bot for the fronts', into target/programs/, against AL2023's glibc 2.34: zig
+# is the linker that can.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 if ! cmp -s scripts/requirements-programs.txt .tools/zig/installed; then
@@ -12,6 +13,8 @@ PATH=$PWD/.tools/zig/bin:$PATH
 for machine in x86_64 aarch64; do
     target=$machine-unknown-linux-gnu
     rustup target add "$target" >/dev/null || { echo "programs.sh: rustup has no $target" >&2 && exit 1; }
-    cargo-zigbuild zigbuild --locked --release --target "$target.2.34" -p gateway -p scaler --features gateway/aws,scaler/aws
-    install -D -t "target/programs/$machine" "target/$target/release/gateway" "target/$target/release/scaler"
+    programs=(gateway scaler)
+    [ $machine != aarch64 ] || programs+=(bot)
+    cargo-zigbuild zigbuild --locked --release --target "$target.2.34" "${programs[@]/#/-p}" --features gateway/aws,scaler/aws
+    install -D -t "target/programs/$machine" "${programs[@]/#/target/$target/release/}"
 done
