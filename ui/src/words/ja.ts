@@ -1,5 +1,8 @@
 /** Every word the page says, in Japanese, room by room. */
 import type { Words } from "./catalogue";
+import { admin } from "./ja/admin";
+import { offers } from "./ja/catalogue";
+import { costs } from "./ja/costs";
 import { fleet } from "./ja/fleet";
 import { keys } from "./ja/keys";
 import { models } from "./ja/models";
@@ -7,4 +10,14 @@ import { people } from "./ja/people";
 import { shell } from "./ja/shell";
 import { translate } from "./ja/translate";
 
-export const ja: Words = { ...shell, ...translate, ...fleet, ...models, ...keys, ...people };
+export const ja: Words = {
+  ...shell,
+  ...translate,
+  ...fleet,
+  ...models,
+  ...keys,
+  ...people,
+  ...admin,
+  ...costs,
+  ...offers,
+};

@@ -12,6 +12,8 @@ export const shell = {
     models: "Models",
     keys: "Keys",
     people: "Usage",
+    costs: "Costs",
+    admin: "Admin",
   },
   account: {
     signIn: "Sign in",
@@ -66,6 +68,7 @@ export const shell = {
     upstream: "The language model had a fault. Trying again usually helps.",
     cut: "The connection broke before the end. What had arrived is kept.",
     invalid: "The service did not understand what the page sent.",
+    withheld: "This could not be written to the log, so nothing was shown or changed. Try again in a moment.",
     internal: "The service had a fault. Trying again may help.",
     tryIn: (seconds: number) => `You can try again in ${duration(seconds)}.`,
     tryNow: "Try again",

@@ -16,6 +16,8 @@ export const shell: Pick<
     models: "モデル",
     keys: "API キー",
     people: "利用状況",
+    costs: "費用",
+    admin: "管理",
   },
   account: {
     signIn: "サインイン",
@@ -70,6 +72,8 @@ export const shell: Pick<
     upstream: "言語モデルに不具合が起きました。もう一度試すと成功することがあります。",
     cut: "接続が途中で切れました。届いた訳文は残っています。",
     invalid: "ページが送った内容をサービスが理解できませんでした。",
+    withheld:
+      "監査ログに記録できないため、表示も変更もしませんでした。しばらくしてからもう一度お試しください。",
     internal: "サービスに不具合が起きました。もう一度お試しください。",
     tryIn: seconds => `${duration(seconds)}後に再試行できます。`,
     tryNow: "もう一度試す",
