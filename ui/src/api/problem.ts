@@ -19,6 +19,7 @@ export type Kind = keyof Pick<
   | "upstream"
   | "cut"
   | "invalid"
+  | "withheld"
   | "internal"
 >;
 
@@ -130,7 +131,9 @@ export function isAbort(error: unknown): boolean {
 export function sentences(problem: Problem, words: Words): readonly string[] {
   const { problems } = words;
   const lines = [problems[problem.kind]];
-  const detail = ["invalid", "model", "denied", "fileKind", "internal", "broken"].includes(problem.kind);
+  const detail = ["invalid", "model", "denied", "fileKind", "internal", "broken", "withheld"].includes(
+    problem.kind,
+  );
   if (detail && problem.said !== null) lines.push(problems.said(problem.said));
   if (problem.kind === "internal" && problem.reference !== null)
     lines.push(problems.reference(problem.reference));

@@ -1,12 +1,14 @@
-/** The models of the fleet: what is there, what is on its way to which node, what to add or delete. */
+/** The models of the fleet: what is there, what is on its way to which node, what to add or delete, what runs well. */
 import { type SubmitEvent, useState } from "react";
 
-import { type Fleet, type Model, models, pull, removeModel } from "../api/fleet";
+import { type Fleet, type Model, models, removeModel } from "../api/fleet";
 import { Confirm } from "../parts/dialog";
 import { useDeed, useLoad } from "../parts/load";
 import { ProblemNotice } from "../parts/notice";
 import { useSurroundings } from "../shell/surroundings";
 import { useSpeech } from "../words/speak";
+import { CatalogueCard } from "./catalogue";
+import { shareOf, usePull } from "./use-pull";
 
 /** Milliseconds between two looks. */
 const EVERY = 15_000;
@@ -22,27 +24,21 @@ export default function ModelsRoom() {
       {problem !== null && <ProblemNotice problem={problem} onRetry={reload} />}
       {fleet !== null && <OnTheWay fleet={fleet} />}
       {value !== null && <List list={value} fleet={fleet} onGone={reload} />}
+      <CatalogueCard onPulled={reload} />
     </div>
   );
 }
 
 function PullForm({ onPulled }: { onPulled: () => void }) {
   const { words } = useSpeech();
-  const { door, look } = useSurroundings();
-  const { busy, problem, forgive, act } = useDeed();
+  const { busy, problem, forgive, line, start } = usePull();
   const [name, setName] = useState("");
-  const [line, setLine] = useState<{ status: string; share: number | null } | null>(null);
+  const share = shareOf(line);
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
-    const go = async () => {
-      for await (const { status, completed, total } of pull(door, name.trim())) {
-        setLine({ status, share: total > 0 ? completed / total : null });
-      }
-    };
-    act(go, () => {
+    start(name.trim(), () => {
       setName("");
       onPulled();
-      look();
     });
   };
   return (
@@ -63,9 +59,7 @@ function PullForm({ onPulled }: { onPulled: () => void }) {
           {words.models.pullGo}
         </button>
       </div>
-      {busy && line?.share !== undefined && line.share !== null && (
-        <progress aria-label={name} value={line.share} />
-      )}
+      {busy && share !== null && <progress aria-label={name} value={share} />}
       <p role="status">
         {busy && line !== null
           ? words.models.pulling(line.status)

@@ -1,4 +1,4 @@
-/** Usage: one's own for everybody; everybody's, and who is shut out, for administrators. */
+/** Usage: one's own for everybody; everybody's, who is shut out and whose Telegram is linked, for administrators. */
 import { type SubmitEvent, useState } from "react";
 
 import { type Day, type Person, allow, denials, deny, usage } from "../api/fleet";
@@ -7,21 +7,26 @@ import { useDeed, useLoad } from "../parts/load";
 import { ProblemNotice } from "../parts/notice";
 import { useSurroundings } from "../shell/surroundings";
 import { useSpeech } from "../words/speak";
+import { LinkDialog, Telegram } from "./telegram";
 
 export default function PeopleRoom() {
   const { words } = useSpeech();
   const { door, person } = useSurroundings();
   const { value, problem, reload } = useLoad("usage", () => usage(door));
   const [who, setWho] = useState("");
+  const [linking, setLinking] = useState<string | null>(null);
+  const deeds = person.administers ? { onDeny: setWho, onLink: setLinking } : null;
   return (
     <div className="room">
       <h1>{words.people.title}</h1>
       <section className="card">
         <h2>{person.administers ? words.people.everybody : words.people.mine}</h2>
         {problem !== null && <ProblemNotice problem={problem} onRetry={reload} />}
-        {value !== null && <UsageTable people={value} onDeny={person.administers ? setWho : null} />}
+        {value !== null && <UsageTable people={value} deeds={deeds} />}
       </section>
       {person.administers && <Denials who={who} setWho={setWho} />}
+      {person.administers && <Telegram onLink={setLinking} />}
+      {linking !== null && <LinkDialog principal={linking} onClose={() => setLinking(null)} />}
     </div>
   );
 }
@@ -29,13 +34,13 @@ export default function PeopleRoom() {
 const total = (days: readonly Day[], part: (day: Day) => number) =>
   days.reduce((sum, day) => sum + part(day), 0);
 
-function UsageTable({
-  people,
-  onDeny,
-}: {
-  people: readonly Person[];
-  onDeny: ((principal: string) => void) | null;
-}) {
+/** What administrators do with a line. */
+interface Deeds {
+  readonly onDeny: (principal: string) => void;
+  readonly onLink: (principal: string) => void;
+}
+
+function UsageTable({ people, deeds }: { people: readonly Person[]; deeds: Deeds | null }) {
   const { words, count } = useSpeech();
   const sorted = [...people].sort((a, b) => total(b.days, day => day.gpu) - total(a.days, day => day.gpu));
   if (people.every(({ days }) => days.length === 0)) return <p className="hint">{words.people.none}</p>;
@@ -50,7 +55,7 @@ function UsageTable({
             <th scope="col">{words.people.output}</th>
             <th scope="col">{words.people.gpu}</th>
             <th scope="col">{words.people.days}</th>
-            {onDeny !== null && <td />}
+            {deeds !== null && <td />}
           </tr>
         </thead>
         <tbody>
@@ -64,11 +69,21 @@ function UsageTable({
               <td>
                 <Days days={days} />
               </td>
-              {onDeny !== null && (
+              {deeds !== null && (
                 <td>
-                  <button type="button" className="quiet" onClick={() => onDeny(principal)}>
-                    {words.people.copyName}
-                  </button>
+                  <div className="row tight">
+                    <button type="button" className="quiet" onClick={() => deeds.onDeny(principal)}>
+                      {words.people.copyName}
+                    </button>
+                    <button
+                      type="button"
+                      className="quiet"
+                      aria-label={words.links.buttonOf(principal)}
+                      onClick={() => deeds.onLink(principal)}
+                    >
+                      {words.links.button}
+                    </button>
+                  </div>
                 </td>
               )}
             </tr>

@@ -13,6 +13,8 @@ const DOORS: readonly { readonly name: RoomName; readonly open: (person: Person)
   { name: "models", open: person => person.administers },
   { name: "keys", open: person => person.administers },
   { name: "people", open: () => true },
+  { name: "costs", open: person => person.operates },
+  { name: "admin", open: person => person.administers },
 ];
 
 /** The rooms a person sees. */

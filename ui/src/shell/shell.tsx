@@ -23,6 +23,8 @@ const ROOMS: Readonly<Record<RoomName, React.ComponentType>> = {
   models: lazy(() => import("../models/room")),
   keys: lazy(() => import("../keys/room")),
   people: lazy(() => import("../people/room")),
+  costs: lazy(() => import("../costs/room")),
+  admin: lazy(() => import("../admin/room")),
 };
 
 interface Props {

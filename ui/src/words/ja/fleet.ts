@@ -1,0 +1,47 @@
+/** The operators' view of the fleet, in Japanese. */
+import type { Words } from "../catalogue";
+import { duration } from "./count";
+
+export const fleet: Pick<Words, "fleet"> = {
+  fleet: {
+    title: "稼働状況",
+    state: "状態",
+    since: when => `${when} から`,
+    expected: seconds => `今リクエストを送ると、約 ${duration(seconds)} 待ちます。`,
+    noWait: "今リクエストを送ると、すぐに処理されます。",
+    nodes: "ノード",
+    ready: "利用可能",
+    slots: "使用中のスロット",
+    queued: "待機中",
+    oldest: "最長の待ち時間",
+    node: "ノード",
+    nodeState: "状態",
+    inMemory: "メモリー上のモデル",
+    noNodes: "稼働中のサーバーはありません。",
+    starting: "起動中",
+    loading: "読み込み中",
+    readyState: "利用可能",
+    draining: "終了処理中",
+    wake: "起動する",
+    sleep: "休止させる",
+    reallySleep: "休止させますか。実行中の翻訳は最後まで処理され、新しい翻訳があれば再び起動します。",
+    hold: "維持する",
+    holdNodes: "ノード数",
+    holdHours: "時間",
+    holdAbout: "一定時間、指定した数以上のノードを動かし続けます。",
+    told: "指示を送りました。",
+    history: "直近の数時間",
+    historyNone: "測定値はまだありません。",
+    table: "表で見る",
+    time: "時刻",
+    charts: {
+      nodes: "利用可能なノード",
+      busy: "使用中のスロット",
+      queued: "待機中のリクエスト",
+      wait: "待ち時間 (秒)",
+      tokens: "毎秒のトークン数",
+      errors: "エラー",
+    },
+    chart: (name, last, most) => `${name}: 現在 ${last}、最大 ${most}`,
+  },
+};
