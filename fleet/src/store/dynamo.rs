@@ -18,8 +18,8 @@ use async_trait::async_trait;
 
 use super::record::is_id;
 use super::{
-    Change, ConversationStore, DayOfUse, Denial, FleetState, KeyHash, KeyRecord, LeaseRecord, OversightStore,
-    Progress, Reservation, Store, StoreError, Usage, WantedModel,
+    Change, ConversationStore, DayOfUse, Denial, FleetState, KeyHash, KeyRecord, LeaseRecord, ModelUsage,
+    OversightStore, Progress, Reservation, Store, StoreError, Usage, WantedModel,
 };
 use crate::report::{NodeRecord, Order, Report, ReportAnswer, Summary};
 
@@ -50,7 +50,17 @@ impl Store for DynamoStore {
     }
 
     async fn add_usage(&self, principal: &str, day: &str, usage: &Usage) -> Result<(), StoreError> {
-        accounts::add_usage(self, principal, day, usage).await
+        accounts::add_usage(self, principal, day, usage, &ModelUsage::new()).await
+    }
+
+    async fn add_usage_by_model(
+        &self,
+        principal: &str,
+        day: &str,
+        usage: &Usage,
+        models: &ModelUsage,
+    ) -> Result<(), StoreError> {
+        accounts::add_usage(self, principal, day, usage, models).await
     }
 
     async fn usage(&self, principal: &str, day: &str) -> Result<Usage, StoreError> {
