@@ -43,6 +43,10 @@ pub enum Book {
     Hold,
     /// `/fleet/history`
     History,
+    /// `/fleet/costs`
+    Costs,
+    /// `/fleet/catalogue`
+    Catalogue,
 }
 
 #[derive(Deserialize)]
@@ -110,6 +114,8 @@ impl Journey {
             }
             (Book::Usage, _) => self.used(caller).await?,
             (Book::History, _) => self.shared.history.as_json(),
+            (Book::Costs, _) => self.costs(caller).await?,
+            (Book::Catalogue, _) => self.catalogue().await,
             (Book::Hold, _) => return self.hold(caller, &read(&body)?).await,
         };
         Ok(answer(&value))

@@ -125,6 +125,8 @@ pub static ROUTES: &[Route] = {
         row("GET, POST, DELETE", "/fleet/keys",  Native,    Administrative, Administer,   Keep(Book::Keys)),
         row("GET, POST, DELETE", "/fleet/denials", Native,  Administrative, Administer,   Keep(Book::Denials)),
         row("GET",       "/fleet/history",       Native,    Read,           Operate,      Keep(Book::History)),
+        row("GET",       "/fleet/costs",         Native,    Read,           Operate,      Keep(Book::Costs)),
+        row("GET",       "/fleet/catalogue",     Native,    Read,           ManageModels, Keep(Book::Catalogue)),
         row("GET",       "/fleet/usage",         Native,    Read,           User,         Keep(Book::Usage)),
         row("GET, HEAD", "/ui/{*}",              Native,    Public,         Anyone,       Page),
         row("GET, HEAD", "/api/tags",            Native,    Read,           User,         Tags),

@@ -182,6 +182,8 @@ async fn what_a_caller_may_not_is_403_before_anything_else() {
             "/fleet/keys",
             "/fleet/denials",
             "/fleet/history",
+            "/fleet/costs",
+            "/fleet/catalogue",
             "/api/pull",
             "/api/delete"
         ]
