@@ -92,6 +92,12 @@ pub struct Report {
     pub public_key: String,
     /// The last order's number that it obeys: an echo of [`ReportAnswer::order_seq`].
     pub order_seen: u64,
+    /// Memory of all its GPUs, in bytes; `None` where it has none, or cannot tell. Written in MiB.
+    #[serde(rename = "gpu_mib", with = "mebibytes", skip_serializing_if = "Option::is_none")]
+    pub gpu_memory_bytes: Option<u64>,
+    /// Bytes that are free where its models are kept, as last measured. Written in MiB.
+    #[serde(rename = "disk_mib", with = "mebibytes", skip_serializing_if = "Option::is_none")]
+    pub disk_free_bytes: Option<u64>,
     /// What arrived, waits, runs and was finished, in tokens: the scaler's forecast lives on it.
     pub load: Load,
     /// Counts for the fleet's metrics.
@@ -102,6 +108,21 @@ pub struct Report {
 /// Three decimals: what is measured is no more exact, and 17 digits a number would not fit.
 fn thousandths<S: Serializer>(value: &f64, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_f64((value * 1000.0).round() / 1000.0)
+}
+
+/// Bytes, written as whole MiB: six digits less, and nobody asks for more.
+mod mebibytes {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    const MIB: u64 = 1 << 20;
+
+    pub(super) fn serialize<S: Serializer>(bytes: &Option<u64>, to: S) -> Result<S::Ok, S::Error> {
+        bytes.map(|bytes| bytes / MIB).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+        Ok(Option::<u64>::deserialize(from)?.map(|mib| mib.saturating_mul(MIB)))
+    }
 }
 
 impl Report {

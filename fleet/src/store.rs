@@ -30,7 +30,7 @@ pub use conversations::{
 pub use dynamo::DynamoStore;
 pub use oversight::{AuditEntry, LinkCode, OversightStore, Person, is_intact};
 pub use quota::{Denial, Reservation, Window};
-pub use record::{DayOfUse, KeyHash, KeyRecord, MOST_DAYS_OF_USE, Usage};
+pub use record::{DayOfUse, KeyHash, KeyRecord, MOST_DAYS_OF_USE, ModelUsage, Usage};
 pub use settings::{StoreKind, StoreSettings};
 pub use sqlite::SqliteStore;
 pub use state::{Boot, Change, FleetState, Hold, LeaseRecord, Phase, Spent};
@@ -82,6 +82,20 @@ pub trait Store: ConversationStore + OversightStore + fmt::Debug {
 
     /// Adds to what `principal` used on `day` (`yyyy-mm-dd`, UTC). Sums from several processes all count.
     async fn add_usage(&self, principal: &str, day: &str, usage: &Usage) -> Result<(), StoreError>;
+
+    /// The same, and how much of it by which model, in the same step. `models` is part of `usage` and adds nothing to
+    /// it; the names are those of models that have served, so that their number is bounded. A store that does not tell
+    /// models apart keeps the sum.
+    async fn add_usage_by_model(
+        &self,
+        principal: &str,
+        day: &str,
+        usage: &Usage,
+        models: &ModelUsage,
+    ) -> Result<(), StoreError> {
+        let _ = models;
+        self.add_usage(principal, day, usage).await
+    }
 
     /// What `principal` used on `day`; zeros where nothing was.
     async fn usage(&self, principal: &str, day: &str) -> Result<Usage, StoreError>;

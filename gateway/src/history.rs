@@ -12,6 +12,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, interval, timeout};
 
+use crate::catalogue::room::Room;
+
 /// Time between two points, in seconds.
 const EVERY: u64 = 30;
 /// Points kept: six hours.
@@ -51,8 +53,8 @@ pub struct History {
 }
 
 impl History {
-    /// Looks for ever. `front`: keeps points however large the fleet is.
-    pub async fn run(&self, store: Arc<dyn Store>, fleet: &str, front: bool) {
+    /// Looks for ever. `front`: keeps points however large the fleet is. `room` takes note of what nodes say of theirs.
+    pub async fn run(&self, store: &Arc<dyn Store>, fleet: &str, front: bool, room: &Room) {
         let (mut sightings, mut before) = (Sightings::default(), Before::new());
         let mut ticks = interval(Duration::from_secs(EVERY));
         let mut small = true;
@@ -66,6 +68,7 @@ impl History {
             let Ok(Ok(records)) = timeout(STORE_WAIT, store.reports(fleet, now)).await else { continue };
             let reports: Vec<Report> =
                 sightings.living(records, Instant::now()).into_iter().map(|record| record.report).collect();
+            room.note(reports.iter(), now);
             let point = point(now, &reports, &mut before);
             small = point.nodes <= SMALL_FLEET;
             self.keep(point);

@@ -22,6 +22,8 @@ pub mod error;
 pub mod body;
 pub mod metrics;
 pub mod usage;
+pub mod costs;
+pub mod catalogue;
 pub mod admin;
 pub mod drain;
 pub mod instance;

@@ -5,15 +5,18 @@ use std::time::Duration;
 
 use fleet::shutdown::Tasks;
 use fleet::store::Store;
+use futures_util::future::OptionFuture;
 use tokio::net::TcpListener;
 use tokio::sync::{OnceCell, Semaphore};
 use tokio_rustls::TlsAcceptor;
 
+use crate::catalogue::Offer;
 use crate::config::Config;
 use crate::connection::accept;
 use crate::connection::clock;
 use crate::connection::handshake::Certificate;
 use crate::connection::serve::Server;
+use crate::costs::Costs;
 use crate::drain::{Drain, Phase};
 use crate::error::Refusal;
 use crate::history::History;
@@ -95,6 +98,10 @@ pub struct Shared {
     pub history: History,
     /// Translated files that wait to be fetched.
     pub translated: Kept,
+    /// What the fleet costs.
+    pub costs: Costs,
+    /// Models that may be pulled, and the room for them.
+    pub offer: Offer,
 }
 
 /// Where a process has its models.
@@ -213,6 +220,8 @@ impl Gateway {
         let ready = roster.clone();
         let shared = Shared {
             identity: Identity::new(&config, store.clone(), &tasks)?,
+            costs: Costs::new(&config, store.clone(), &tasks),
+            offer: Offer::new(&config.catalogue)?,
             trust,
             denials: Arc::new(Denials::new(store.clone())),
             cors: Cors::new(&config.access.allowed_origins),
@@ -275,7 +284,7 @@ impl Gateway {
         let models = async {
             match &self.shared.models {
                 Models::Here(keeper) => {
-                    let converge = futures_util::future::OptionFuture::from(
+                    let converge = OptionFuture::from(
                         self.shared.converge.as_ref().map(|converge| Box::pin(converge.run())),
                     );
                     tokio::join!(keeper.clone().run(), converge);
@@ -300,7 +309,13 @@ impl Gateway {
             self.shared.denials.keep_fresh(),
             Box::pin(self.live_in_group()),
             Box::pin(self.stand_in()),
-            shared.history.run(shared.store.clone(), &shared.config.fleet.name, shared.keeper().is_err()),
+            shared.history.run(
+                &shared.store,
+                &shared.config.fleet.name,
+                shared.keeper().is_err(),
+                &shared.offer.room
+            ),
+            OptionFuture::from(shared.config.ollama.as_ref().map(|ollama| shared.offer.measured.run(ollama))),
             self.upkeep(),
         );
     }

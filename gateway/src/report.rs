@@ -156,6 +156,8 @@ impl Reporter {
             certificate_sha256: self.certificate.sha256(),
             public_key: self.public_key.clone(),
             order_seen: self.orders.seen(),
+            gpu_memory_bytes: shared.offer.measured.gpu_memory(),
+            disk_free_bytes: shared.offer.measured.disk_free(),
             load: shared.books.work.load(&load),
             counts: tally.counts(),
         }

@@ -195,7 +195,7 @@ impl Journey {
         }
         if route.permission == Permission::Operate && !caller.rights.operate {
             return Err(Refusal::Forbidden(
-                "only operators may see the history of the fleet, wake it, hold it, or put it to sleep"
+                "only operators may see the history and the costs of the fleet, wake it, hold it, or put it to sleep"
                     .to_owned(),
             ));
         }

@@ -26,6 +26,8 @@ pub(crate) fn full(node: &str) -> Report {
         certificate_sha256: "0f".repeat(32),
         public_key: "k".repeat(43),
         order_seen: 1234,
+        gpu_memory_bytes: Some(46_068 << 20), // an L40S
+        disk_free_bytes: Some(1_177_375 << 20),
         load: Load {
             arrived: 1_234_567,
             arrived_prompt_tokens: 1_234_567_890,
@@ -59,6 +61,8 @@ fn a_full_report_fits_into_one_write_unit() {
     assert_eq!(read.models, report.models, "nothing had to be left out: {}", text.len());
     assert_eq!(read.counts, report.counts);
     assert_eq!(read.load, report.load);
+    assert_eq!(read.gpu_memory_bytes, report.gpu_memory_bytes);
+    assert_eq!(read.disk_free_bytes, report.disk_free_bytes);
     assert_eq!(read.oldest_wait_seconds, 0.3);
     let around = "PK FLEET#production SK NODE#i-0123456789abcdef0 report written_at 000000 expires_at 000000 \
                   order drain order_seq 000000 order_until 000000";

@@ -29,6 +29,8 @@ pub(super) async fn check<S: Store>(open: impl Fn() -> S, race: Race) {
     accounts::usage_adds_up(open).await;
     accounts::sums_from_many_hands_all_count(open, race).await;
     accounts::everybodys_usage_is_told_from_a_day_on(open).await;
+    accounts::usage_is_told_by_model(open).await;
+    accounts::many_models_at_once_lose_nothing_of_the_sum(open).await;
     nodes::a_report_stands_in_the_place_of_the_last(open).await;
     nodes::stale_and_forgotten_nodes_are_not_seen(open).await;
     nodes::a_node_hears_its_order_by_its_report(open).await;

@@ -22,8 +22,8 @@ use async_trait::async_trait;
 
 use super::record::is_id;
 use super::{
-    Change, DayOfUse, Denial, FleetState, KeyHash, KeyRecord, LeaseRecord, Progress, Reservation, Store,
-    StoreError, Usage, WantedModel,
+    Change, DayOfUse, Denial, FleetState, KeyHash, KeyRecord, LeaseRecord, ModelUsage, Progress, Reservation,
+    Store, StoreError, Usage, WantedModel,
 };
 use crate::report::{NodeRecord, Order, Report, ReportAnswer, Summary};
 
@@ -51,7 +51,17 @@ impl Store for DynamoStore {
     }
 
     async fn add_usage(&self, principal: &str, day: &str, usage: &Usage) -> Result<(), StoreError> {
-        accounts::add_usage(self, principal, day, usage).await
+        accounts::add_usage(self, principal, day, usage, &ModelUsage::new()).await
+    }
+
+    async fn add_usage_by_model(
+        &self,
+        principal: &str,
+        day: &str,
+        usage: &Usage,
+        models: &ModelUsage,
+    ) -> Result<(), StoreError> {
+        accounts::add_usage(self, principal, day, usage, models).await
     }
 
     async fn usage(&self, principal: &str, day: &str) -> Result<Usage, StoreError> {

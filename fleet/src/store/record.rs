@@ -1,5 +1,6 @@
 //! What the store keeps, in the shapes that every store writes.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -134,6 +135,20 @@ pub struct Usage {
     pub gpu_seconds: f64,
 }
 
+impl Usage {
+    /// Adds another sum to this one.
+    pub fn add(&mut self, more: &Self) {
+        self.prompt_tokens = self.prompt_tokens.saturating_add(more.prompt_tokens);
+        self.generated_tokens = self.generated_tokens.saturating_add(more.generated_tokens);
+        self.requests = self.requests.saturating_add(more.requests);
+        self.gpu_seconds += more.gpu_seconds;
+    }
+}
+
+/// What was used of each model, by its canonical name. Part of a sum, never more: requests that no model served count
+/// in the sum alone.
+pub type ModelUsage = BTreeMap<String, Usage>;
+
 /// What one principal used on one day: a line of everybody's usage.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DayOfUse {
@@ -141,8 +156,10 @@ pub struct DayOfUse {
     pub principal: String,
     /// `yyyy-mm-dd`, UTC.
     pub day: String,
-    /// How much.
+    /// How much, in all.
     pub usage: Usage,
+    /// How much of it by which model. What was written before models were told apart is in none.
+    pub models: ModelUsage,
 }
 
 /// The most days of use that one call gives: three thousand people, each on every day of a month.

@@ -19,8 +19,8 @@ use async_trait::async_trait;
 
 use super::record::{in_order, is_id};
 use super::{
-    Change, DayOfUse, Denial, FleetState, KeyHash, KeyRecord, LeaseRecord, Progress, Reservation, Store,
-    StoreError, Usage, WantedModel,
+    Change, DayOfUse, Denial, FleetState, KeyHash, KeyRecord, LeaseRecord, ModelUsage, Progress, Reservation,
+    Store, StoreError, Usage, WantedModel,
 };
 use crate::report::{NodeRecord, Order, Report, ReportAnswer, Summary};
 use items::json;
@@ -73,8 +73,19 @@ impl Store for SqliteStore {
     }
 
     async fn add_usage(&self, principal: &str, day: &str, usage: &Usage) -> Result<(), StoreError> {
-        let (pk, sk, usage) = (user(principal), format!("USAGE#{day}"), *usage);
-        self.writer.call(move |file| accounts::add(file, &pk, &sk, &usage)).await
+        self.add_usage_by_model(principal, day, usage, &ModelUsage::new()).await
+    }
+
+    async fn add_usage_by_model(
+        &self,
+        principal: &str,
+        day: &str,
+        usage: &Usage,
+        models: &ModelUsage,
+    ) -> Result<(), StoreError> {
+        let (pk, sk) = (user(principal), format!("USAGE#{day}"));
+        let (usage, models) = (*usage, models.clone());
+        self.writer.call(move |file| accounts::add(file, &pk, &sk, &usage, &models)).await
     }
 
     async fn usage(&self, principal: &str, day: &str) -> Result<Usage, StoreError> {

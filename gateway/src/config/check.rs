@@ -27,6 +27,8 @@ pub(super) fn mistakes(config: &Config) -> Vec<String> {
     found.extend(instance::mistakes(&config.instance, &config.metrics));
     found.extend(translate_mistakes(&config.translate));
     found.extend(conversation_mistakes(&config.conversations));
+    found.extend(config.costs.mistakes());
+    found.extend(config.catalogue.mistakes());
     found.extend(config.issuers.iter().enumerate().flat_map(|(at, issuer)| issuer_mistakes(at, issuer)));
     found.extend(config.access.allowed_origins.iter().filter(|o| !is_origin(o)).map(|origin| {
         format!("access.allowed_origins: `{origin}` is not scheme://host[:port], without a path")

@@ -3,6 +3,8 @@
 
 mod conversations;
 mod translate;
+mod costs;
+mod catalogue;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -15,6 +17,8 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 pub use self::conversations::Conversations;
+pub use self::catalogue::Catalogue;
+pub use self::costs::Costs;
 pub use self::translate::{Translate, Ui};
 use super::instance::{Instance, Metrics};
 use crate::identity::Priority;
@@ -55,6 +59,10 @@ pub struct Config {
     pub conversations: Conversations,
     /// `[ui]`: the page.
     pub ui: Ui,
+    /// `[costs]`: prices, and whether Cost Explorer is asked.
+    pub costs: Costs,
+    /// `[catalogue]`: models that are offered.
+    pub catalogue: Catalogue,
     /// `[log]`: how much is said.
     pub log: Log,
 }
@@ -116,6 +124,11 @@ pub struct Ollama {
     /// `{source}` are replaced. It ends once Ollama has the model, or fails and says why on its last line of stderr;
     /// lines of two numbers on stdout are bytes done and bytes in all. Default: none, Ollama pulls.
     pub fetch_command: Vec<String>,
+    /// Where Ollama keeps its models, on a disk of this machine: how much of it is free is told to who pulls. Default
+    /// none: nobody knows.
+    pub models_directory: Option<PathBuf>,
+    /// Bytes of GPU memory, where the gateway may not ask the driver. Default none: `nvidia-smi` is asked at the start.
+    pub gpu_memory_bytes: Option<u64>,
     /// Longest load of a model, in seconds. Default 600: twice a cold 70B from network storage.
     #[serde(deserialize_with = "seconds")]
     pub load_seconds: Duration,
@@ -136,6 +149,8 @@ impl Default for Ollama {
             parallel: 4,
             models: Vec::new(),
             fetch_command: Vec::new(),
+            models_directory: None,
+            gpu_memory_bytes: None,
             load_seconds: Duration::from_secs(600),
             stuck_seconds: Duration::from_secs(120),
             prefill_tokens_per_second: 1000.0,

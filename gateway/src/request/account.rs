@@ -261,8 +261,14 @@ impl Account {
     fn charge(&self, books: &Books, prompt_tokens: u64, generated_tokens: u64) {
         if let (Some(caller), None) = (&self.caller, &self.forwarded_by) {
             let usage = Usage { prompt_tokens, generated_tokens, requests: 1, gpu_seconds: self.work };
-            books.usage.add(caller, &usage);
+            books.usage.add(caller, self.served_by(), &usage);
         }
+    }
+
+    /// The model whose answer came: others that were asked for need not exist, and could be of any number.
+    fn served_by(&self) -> Option<&ModelName> {
+        let inference = self.route.is_some_and(|route| route.class == Class::Inference);
+        self.model.as_ref().filter(|_| inference && self.first_token.is_some())
     }
 }
 

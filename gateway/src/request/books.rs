@@ -56,6 +56,10 @@ pub enum Book {
     Redeem,
     /// `/moderation/…`
     Moderation(Look),
+    /// `/fleet/costs`
+    Costs,
+    /// `/fleet/catalogue`
+    Catalogue,
 }
 
 #[derive(Deserialize)]
@@ -126,6 +130,8 @@ impl Journey {
             (Book::Links, _) => self.make_link(caller, read(&body)?).await?,
             (Book::Redeem, _) => self.redeem(caller, &read(&body)?).await?,
             (Book::Moderation(look), _) => self.moderate(look, &body, caller).await?,
+            (Book::Costs, _) => self.costs(caller).await?,
+            (Book::Catalogue, _) => self.catalogue().await,
             (Book::Hold, _) => return self.hold(caller, &read(&body)?).await,
         };
         Ok(answer(&value))

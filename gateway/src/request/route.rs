@@ -133,6 +133,8 @@ pub static ROUTES: &[Route] = {
         row("POST",      "/moderation/people",   Native,    Read,           Administer,   Keep(Book::Moderation(Look::People))),
         row("POST",      "/moderation/audit",    Native,    Read,           Administer,   Keep(Book::Moderation(Look::Audit))),
         row("GET",       "/fleet/history",       Native,    Read,           Operate,      Keep(Book::History)),
+        row("GET",       "/fleet/costs",         Native,    Read,           Operate,      Keep(Book::Costs)),
+        row("GET",       "/fleet/catalogue",     Native,    Read,           ManageModels, Keep(Book::Catalogue)),
         row("GET",       "/fleet/usage",         Native,    Read,           User,         Keep(Book::Usage)),
         row("GET, HEAD", "/ui/{*}",              Native,    Public,         Anyone,       Page),
         row("GET, HEAD", "/api/tags",            Native,    Read,           User,         Tags),

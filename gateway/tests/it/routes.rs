@@ -190,6 +190,8 @@ async fn what_a_caller_may_not_is_403_before_anything_else() {
             "/moderation/people",
             "/moderation/audit",
             "/fleet/history",
+            "/fleet/costs",
+            "/fleet/catalogue",
             "/api/pull",
             "/api/delete"
         ]

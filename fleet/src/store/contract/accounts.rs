@@ -1,7 +1,7 @@
 //! Keys are kept, listed and revoked; usage adds up, and is told of everybody.
 
 use super::{Race, all};
-use crate::store::{DayOfUse, KeyHash, KeyRecord, Store, StoreError, Usage};
+use crate::store::{DayOfUse, KeyHash, KeyRecord, ModelUsage, Store, StoreError, Usage};
 
 fn key(first: u8, last: u8) -> KeyRecord {
     let mut digest = [first; 32];
@@ -121,11 +121,56 @@ pub(super) async fn everybodys_usage_is_told_from_a_day_on<S: Store>(open: &impl
     let told = |picked: &[usize]| -> Vec<DayOfUse> {
         let line = |at: &usize| {
             let (principal, day, requests) = lines[*at];
-            DayOfUse { principal: principal.to_owned(), day: day.to_owned(), usage: usage(requests) }
+            DayOfUse {
+                principal: principal.to_owned(),
+                day: day.to_owned(),
+                usage: usage(requests),
+                models: ModelUsage::new(),
+            }
         };
         picked.iter().map(line).collect()
     };
     assert_eq!(other.usage_since("2027-02-01").await, Ok(told(&[0, 1, 3])), "that day too, and none before");
     assert_eq!(other.usage_since("2027-01-31").await, Ok(told(&[0, 1, 2, 3])), "across months");
     assert_eq!(other.usage_since("2027-02-03").await, Ok(vec![]));
+}
+
+pub(super) async fn usage_is_told_by_model<S: Store>(open: &impl Fn() -> S) {
+    let (store, other) = (open(), open());
+    let (who, day) = ("https://issuer.example/#Models '--", "2027-03-01");
+    let usage =
+        |requests, gpu_seconds| Usage { prompt_tokens: 7, generated_tokens: 3, requests, gpu_seconds };
+    let models = |lines: &[(&str, Usage)]| -> ModelUsage {
+        lines.iter().map(|(model, usage)| ((*model).to_owned(), *usage)).collect()
+    };
+    let (small, named) = ("gemma3:4b", "people/their.own_model-2:q4_k.m");
+    store.add_usage_by_model(who, day, &usage(3, 1.5), &models(&[(small, usage(2, 1.25))])).await.unwrap();
+    let both = models(&[(small, usage(1, 0.5)), (named, usage(1, 0.25))]);
+    other.add_usage_by_model(who, day, &usage(2, 0.75), &both).await.unwrap();
+    store.add_usage(who, day, &usage(1, 0.0)).await.unwrap();
+
+    let sum = Usage { prompt_tokens: 21, generated_tokens: 9, requests: 6, gpu_seconds: 2.25 };
+    assert_eq!(store.usage(who, day).await, Ok(sum), "models are part of the sum, and add nothing to it");
+    let of_small = Usage { prompt_tokens: 14, generated_tokens: 6, requests: 3, gpu_seconds: 1.75 };
+    let told = DayOfUse {
+        principal: who.to_owned(),
+        day: day.to_owned(),
+        usage: sum,
+        models: models(&[(small, of_small), (named, usage(1, 0.25))]),
+    };
+    assert_eq!(other.usage_since("2027-03-01").await, Ok(vec![told]));
+}
+
+pub(super) async fn many_models_at_once_lose_nothing_of_the_sum<S: Store>(open: &impl Fn() -> S) {
+    let store = open();
+    let one =
+        Usage { prompt_tokens: u64::from(u32::MAX), requests: 1, gpu_seconds: 0.125, ..Usage::default() };
+    let name = |at: usize| format!("{}/{}:{at}", "n".repeat(80), "m".repeat(80));
+    let models: ModelUsage = (0..200).map(|at| (name(at), one)).collect();
+    let sum = Usage { requests: 200, ..one };
+    store.add_usage_by_model("key#many-models", "2027-04-01", &sum, &models).await.unwrap();
+    let told = store.usage_since("2027-04-01").await.unwrap();
+    assert_eq!((told.len(), told[0].usage), (1, sum));
+    assert!(told[0].models.len() >= 20, "{}", told[0].models.len());
+    assert!(told[0].models.iter().all(|(model, usage)| models.get(model) == Some(usage)));
 }

@@ -1,5 +1,7 @@
 //! Keys and what was used.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::client::{DynamoStore, fault};
@@ -9,7 +11,15 @@ use super::update::{Outcome, Repeat};
 use super::user_key;
 use crate::store::quota::signed;
 use crate::store::record::in_order;
-use crate::store::{DayOfUse, KeyHash, KeyRecord, MOST_DAYS_OF_USE, StoreError, Usage};
+use crate::store::{DayOfUse, KeyHash, KeyRecord, MOST_DAYS_OF_USE, ModelUsage, StoreError, Usage};
+
+/// Begins the attributes of one model, as in `MODEL#gemma3:4b#requests`: the table adds to what is not there yet only at
+/// the top of an item.
+const MODEL: &str = "MODEL#";
+
+/// Models told apart in one write; more are in the sum alone. Four sums of 45 characters each stay below the 4 KB that an
+/// expression may have (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>).
+const MOST_MODELS: usize = 20;
 
 /// Pages of 1 MB that a scan reads at most: all of them are 32,768 read units, some 0.4 US cents (prices of `store/cost.rs`).
 pub(super) const MOST_PAGES: usize = 256;
@@ -70,28 +80,43 @@ fn record(item: &Item) -> Result<KeyRecord, StoreError> {
     })
 }
 
+/// Adds to the sums of a day and to those of its models, all in one write of one item.
 pub(super) async fn add_usage(
     store: &DynamoStore,
     principal: &str,
     day: &str,
     usage: &Usage,
+    models: &ModelUsage,
 ) -> Result<(), StoreError> {
-    let seconds = if usage.gpu_seconds.is_finite() { usage.gpu_seconds } else { 0.0 };
-    let update = store
-        .update(&user_key(principal), &format!("USAGE#{day}"))
-        .add("prompt_tokens", number(signed(usage.prompt_tokens)))
-        .add("generated_tokens", number(signed(usage.generated_tokens)))
-        .add("requests", number(signed(usage.requests)))
-        // Nanoseconds: the table adds decimals exactly, but refuses more than 38 digits.
-        .add("gpu_seconds", number(format_args!("{seconds:.9}")));
+    let mut update = store.update(&user_key(principal), &format!("USAGE#{day}"));
+    for (field, value) in fields(usage) {
+        update = update.add(field, value);
+    }
+    for (at, (model, used)) in models.iter().take(MOST_MODELS).enumerate() {
+        for (field, value) in fields(used) {
+            update = update.add_as(&format!("m{at}_{field}"), &format!("{MODEL}{model}#{field}"), value);
+        }
+    }
     update.run(Repeat::Never).await.map(drop)
+}
+
+/// The numbers of a sum, by the names of their attributes.
+fn fields(usage: &Usage) -> [(&'static str, AttributeValue); 4] {
+    let seconds = if usage.gpu_seconds.is_finite() { usage.gpu_seconds } else { 0.0 };
+    [
+        ("prompt_tokens", number(signed(usage.prompt_tokens))),
+        ("generated_tokens", number(signed(usage.generated_tokens))),
+        ("requests", number(signed(usage.requests))),
+        // Nanoseconds: the table adds decimals exactly, but refuses more than 38 digits.
+        ("gpu_seconds", number(format_args!("{seconds:.9}"))),
+    ]
 }
 
 pub(super) async fn usage(store: &DynamoStore, principal: &str, day: &str) -> Result<Usage, StoreError> {
     let Some(item) = store.get(&user_key(principal), &format!("USAGE#{day}")).await? else {
         return Ok(Usage::default());
     };
-    used(&item)
+    used(&item, "")
 }
 
 /// Everybody's days, by a scan of the whole table: it costs what the table is large, not what is found.
@@ -126,14 +151,27 @@ fn day_of_use(item: &Item) -> Result<DayOfUse, StoreError> {
     let (Some(principal), Some(day)) = (place.strip_prefix("USER#"), sort.strip_prefix("USAGE#")) else {
         return Err(StoreError::Unreadable(format!("use at {place} {sort}")));
     };
-    Ok(DayOfUse { principal: principal.to_owned(), day: day.to_owned(), usage: used(item)? })
+    Ok(DayOfUse {
+        principal: principal.to_owned(),
+        day: day.to_owned(),
+        usage: used(item, "")?,
+        models: models(item)?,
+    })
 }
 
-fn used(item: &Item) -> Result<Usage, StoreError> {
+/// The sum whose attributes begin so.
+fn used(item: &Item, prefix: &str) -> Result<Usage, StoreError> {
+    let name = |field: &str| format!("{prefix}{field}");
     Ok(Usage {
-        prompt_tokens: count_of(item, "prompt_tokens")?,
-        generated_tokens: count_of(item, "generated_tokens")?,
-        requests: count_of(item, "requests")?,
-        gpu_seconds: count_of(item, "gpu_seconds")?,
+        prompt_tokens: count_of(item, &name("prompt_tokens"))?,
+        generated_tokens: count_of(item, &name("generated_tokens"))?,
+        requests: count_of(item, &name("requests"))?,
+        gpu_seconds: count_of(item, &name("gpu_seconds"))?,
     })
+}
+
+fn models(item: &Item) -> Result<ModelUsage, StoreError> {
+    let names = item.keys().filter_map(|name| Some(name.strip_prefix(MODEL)?.rsplit_once('#')?.0));
+    let names: BTreeSet<&str> = names.collect();
+    names.into_iter().map(|model| Ok((model.to_owned(), used(item, &format!("{MODEL}{model}#"))?))).collect()
 }

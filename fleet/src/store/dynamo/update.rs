@@ -72,8 +72,14 @@ impl Update {
 
     /// Adds to a number, which is 0 where it is missing.
     pub(super) fn add(self, name: &str, value: AttributeValue) -> Self {
-        let mut with = self.name(name).value(name, value);
-        with.adds.push(format!("#{name} :{name}"));
+        self.add_as(name, name, value)
+    }
+
+    /// Adds to a number whose name is none for a placeholder: letters, digits and `_`.
+    pub(super) fn add_as(mut self, placeholder: &str, name: &str, value: AttributeValue) -> Self {
+        self.request = self.request.expression_attribute_names(format!("#{placeholder}"), name);
+        let mut with = self.value(placeholder, value);
+        with.adds.push(format!("#{placeholder} :{placeholder}"));
         with
     }
 

@@ -1,26 +1,18 @@
 //! Keys and what was used: the documents, and the statements that change them.
 
 use rusqlite::{Connection, Transaction, params};
+use serde::{Deserialize, Serialize};
 
-use super::items::{Json, durably, get};
+use super::items::{self, Json, atomically, durably, get};
 use crate::store::quota::signed;
 use crate::store::record::KeyDocument;
-use crate::store::{DayOfUse, KeyHash, KeyRecord, MOST_DAYS_OF_USE, StoreError, Usage};
+use crate::store::{DayOfUse, KeyHash, KeyRecord, MOST_DAYS_OF_USE, ModelUsage, StoreError, Usage};
 
 const PUT: &str = "INSERT INTO item (pk, sk, document) VALUES (?1, 'KEY', ?2)
     ON CONFLICT (pk, sk) DO UPDATE SET document = excluded.document";
 
 const REVOKE: &str = "UPDATE item SET document = json_set(document, '$.disabled', json('true'))
     WHERE pk = ?1 AND sk = 'KEY'";
-
-// The sums are made by the database, so that two processes that add at once both count.
-const ADD: &str = "INSERT INTO item (pk, sk, document) VALUES (?1, ?2, json_object(
-        'prompt_tokens', ?3, 'generated_tokens', ?4, 'requests', ?5, 'gpu_seconds', ?6))
-    ON CONFLICT (pk, sk) DO UPDATE SET document = json_set(document,
-        '$.prompt_tokens', coalesce(document ->> '$.prompt_tokens', 0) + ?3,
-        '$.generated_tokens', coalesce(document ->> '$.generated_tokens', 0) + ?4,
-        '$.requests', coalesce(document ->> '$.requests', 0) + ?5,
-        '$.gpu_seconds', coalesce(document ->> '$.gpu_seconds', 0.0) + ?6)";
 
 // `USER#` and `USAGE#` are what `substr` leaves out.
 const USED_SINCE: &str = "SELECT substr(pk, 6), substr(sk, 7), document FROM item
@@ -74,16 +66,32 @@ fn revoke_between(change: &Transaction<'_>, from: &str, to: &str) -> rusqlite::R
     Ok(found.len())
 }
 
-pub(super) fn add(connection: &Connection, pk: &str, sk: &str, usage: &Usage) -> rusqlite::Result<()> {
-    let values = params![
-        pk,
-        sk,
-        signed(usage.prompt_tokens),
-        signed(usage.generated_tokens),
-        signed(usage.requests),
-        usage.gpu_seconds
-    ];
-    connection.prepare_cached(ADD)?.execute(values).map(drop)
+/// What one place keeps of a day.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Day {
+    #[serde(flatten)]
+    usage: Usage,
+    #[serde(skip_serializing_if = "ModelUsage::is_empty")]
+    models: ModelUsage,
+}
+
+/// Adds under the writer's lock, so that two processes that add at once both count.
+pub(super) fn add(
+    connection: &mut Connection,
+    pk: &str,
+    sk: &str,
+    usage: &Usage,
+    models: &ModelUsage,
+) -> rusqlite::Result<()> {
+    atomically(connection, |change| {
+        let mut day: Day = get(change, pk, sk)?.unwrap_or_default();
+        day.usage.add(usage);
+        for (model, used) in models {
+            day.models.entry(model.clone()).or_default().add(used);
+        }
+        items::put(change, pk, sk, &day)
+    })
 }
 
 /// Everybody's days from this place on, in no order; one more than may be given where there are more.
@@ -91,8 +99,8 @@ pub(super) fn used_since(connection: &Connection, from: &str) -> rusqlite::Resul
     connection
         .prepare_cached(USED_SINCE)?
         .query_map(params![from, signed(MOST_DAYS_OF_USE as u64 + 1)], |row| {
-            let Json(usage) = row.get(2)?;
-            Ok(DayOfUse { principal: row.get(0)?, day: row.get(1)?, usage })
+            let Json(Day { usage, models }) = row.get(2)?;
+            Ok(DayOfUse { principal: row.get(0)?, day: row.get(1)?, usage, models })
         })?
         .collect()
 }

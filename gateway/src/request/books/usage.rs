@@ -34,6 +34,20 @@ impl Journey {
         }
         Ok(json!({ "people": [{ "principal": caller.principal.as_str(), "days": days }] }))
     }
+
+    /// What the fleet costs this month, everybody's usage in it.
+    pub(super) async fn costs(&self, caller: &Caller) -> Result<Value, Refusal> {
+        let told = self.shared.costs.told(Timestamp::now()).await.map_err(untold)?;
+        tracing::info!(by = caller.principal.as_str(), "the costs were shown");
+        Ok(told)
+    }
+
+    /// The models that may be pulled. Lists are read again: what was just pulled is here.
+    pub(super) async fn catalogue(&self) -> Value {
+        self.look_again().await;
+        let shared = &self.shared;
+        shared.offer.told(&*shared.store, &shared.config.fleet.name, &shared.known()).await
+    }
 }
 
 /// The first of the days shown.
