@@ -1,4 +1,5 @@
 /** Every word the page says, in English, room by room. The other languages have the same shape, or the build fails. */
+import { chat } from "./en/chat";
 import { fleet } from "./en/fleet";
 import { keys } from "./en/keys";
 import { models } from "./en/models";
@@ -6,4 +7,4 @@ import { people } from "./en/people";
 import { shell } from "./en/shell";
 import { translate } from "./en/translate";
 
-export const en = { ...shell, ...translate, ...fleet, ...models, ...keys, ...people };
+export const en = { ...shell, ...translate, ...chat, ...fleet, ...models, ...keys, ...people };

@@ -1,5 +1,6 @@
 /** Every word the page says, in Japanese, room by room. */
 import type { Words } from "./catalogue";
+import { chat } from "./ja/chat";
 import { fleet } from "./ja/fleet";
 import { keys } from "./ja/keys";
 import { models } from "./ja/models";
@@ -7,4 +8,4 @@ import { people } from "./ja/people";
 import { shell } from "./ja/shell";
 import { translate } from "./ja/translate";
 
-export const ja: Words = { ...shell, ...translate, ...fleet, ...models, ...keys, ...people };
+export const ja: Words = { ...shell, ...translate, ...chat, ...fleet, ...models, ...keys, ...people };
