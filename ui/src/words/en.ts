@@ -1,6 +1,7 @@
 /** Every word the page says, in English, room by room. The other languages have the same shape, or the build fails. */
 import { admin } from "./en/admin";
 import { offers } from "./en/catalogue";
+import { chat } from "./en/chat";
 import { costs } from "./en/costs";
 import { fleet } from "./en/fleet";
 import { keys } from "./en/keys";
@@ -12,6 +13,7 @@ import { translate } from "./en/translate";
 export const en = {
   ...shell,
   ...translate,
+  ...chat,
   ...fleet,
   ...models,
   ...keys,
