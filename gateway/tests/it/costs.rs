@@ -71,13 +71,16 @@ async fn what_a_model_served_is_charged_to_it() {
         body["model"] = json!(model);
         assert_eq!(gateway.post_as(&user, "/api/chat", &body).send().await.unwrap().status(), 200);
     }
+    // A request made of inferences is charged once, to the model of all of them.
+    let text = json!({ "q": "One.\n\nTwo.", "source": "en", "target": "de" });
+    assert_eq!(gateway.post_as(&user, "/translate", &text).send().await.unwrap().status(), 200);
     // Asks for a model that is not there, and for a list: requests that no model has served.
     let mut missing = chat(false);
     missing["model"] = json!("never-heard-of:1b");
     assert_eq!(gateway.post_as(&user, "/api/chat", &missing).send().await.unwrap().status(), 404);
     let alice = format!("{}#alice", gateway.issuer.url());
     let looking = async {
-        while line(&gateway, &operator, &alice, json!(CHAT)).await["requests"] != 2 {}
+        while line(&gateway, &operator, &alice, json!(CHAT)).await["requests"] != 3 {}
         line(&gateway, &operator, &alice, Value::Null).await
     };
     let rest = timeout(LONG, looking).await.unwrap();
