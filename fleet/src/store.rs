@@ -100,12 +100,12 @@ pub trait Store: ConversationStore + OversightStore + fmt::Debug {
     /// What `principal` used on `day`; zeros where nothing was.
     async fn usage(&self, principal: &str, day: &str) -> Result<Usage, StoreError>;
 
-    /// What everybody used since `since` (`yyyy-mm-dd`, that day too), by principal, each one's newest day first; a sum
-    /// may be missing for a second. All of it or nothing: [`StoreError::TooMuch`] where that is more than
-    /// [`MOST_DAYS_OF_USE`], or a larger table than can be looked through.
+    /// What everybody used since `since` (`yyyy-mm-dd`, that day too, in the last twelve months), by principal, each one's
+    /// newest day first; a sum may be missing for a second. All of it or nothing: [`StoreError::TooMuch`] where that is
+    /// more than [`MOST_DAYS_OF_USE`], or more than can be looked through.
     ///
-    /// Costly: it looks at every item of the table (in SQLite, at every caller's). For a person who asks now and then;
-    /// nothing may call it by itself.
+    /// Costly: it reads every one of those days (in SQLite, every caller's). For a person who asks now and then; nothing
+    /// may call it by itself.
     async fn usage_since(&self, since: &str) -> Result<Vec<DayOfUse>, StoreError> {
         let _ = since;
         keeps_no_fleet()

@@ -85,3 +85,6 @@ fn source(config: &Config) -> Option<Arc<dyn explorer::Explore>> {
 fn source(_: &Config) -> Option<Arc<dyn explorer::Explore>> {
     None
 }
+
+#[cfg(test)]
+mod tests;

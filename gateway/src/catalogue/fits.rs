@@ -124,6 +124,8 @@ mod tests {
             parameters: text("1B"),
             download_bytes: download,
             context_bytes_per_token: per_token,
+            window: 0,
+            window_bytes_per_token: 0,
             licence: text("MIT"),
             source: text("https://example.com"),
             architecture: text("https://example.com"),
@@ -138,10 +140,10 @@ mod tests {
     #[test]
     fn a_model_fits_up_to_the_last_byte() {
         let four = model(4 * GB, 0);
-        let told = fits(&four, &space(Some(4 * GB), Some(6 * GB)), false);
+        let told = fits(&four, &space(Some(5 * GB), Some(6 * GB)), false);
         assert_eq!((told.memory, told.disk), (Answer::Yes, Answer::Yes));
-        assert_eq!(told.sentence, "It takes 4.0 GB of 4.0 GB of GPU memory.");
-        let told = fits(&four, &space(Some(4 * GB - 1), Some(6 * GB - 1)), false);
+        assert_eq!(told.sentence, "It takes 5.0 GB of 5.0 GB of GPU memory.");
+        let told = fits(&four, &space(Some(5 * GB - 1), Some(6 * GB - 1)), false);
         assert_eq!((told.memory, told.disk), (Answer::No, Answer::No));
     }
 
@@ -151,7 +153,7 @@ mod tests {
         let told = fits(&large, &space(gpu_memory("g4dn.xlarge"), Some(10 * GB)), false);
         assert_eq!(
             told.sentence,
-            "It needs 20.3 GB of GPU memory and the nodes have 16.1 GB: g6.xlarge would do. It takes 17.0 GB of disk and \
+            "It needs 21.3 GB of GPU memory and the nodes have 16.1 GB: g6.xlarge would do. It takes 17.0 GB of disk and \
              10.0 GB are free, of which 2.0 GB stay free: delete a model, or give the nodes a larger disk."
         );
         let huge = fits(&model(60 * GB, 0), &space(Some(16 * GB), None), false);
@@ -178,10 +180,10 @@ mod tests {
     #[test]
     fn the_cheapest_instance_that_does_is_named() {
         let named = |download| instance_type(&model(download, 0));
-        assert_eq!(named(16 * GB), Some("g4dn.xlarge"));
-        assert_eq!(named(17 * GB), Some("g6.xlarge"));
-        assert_eq!(named(25 * GB), Some("g6e.xlarge"));
-        assert_eq!(named(49 * GB), None);
+        assert_eq!(named(15 * GB), Some("g4dn.xlarge"));
+        assert_eq!(named(16 * GB), Some("g6.xlarge"));
+        assert_eq!(named(24 * GB), Some("g6e.xlarge"));
+        assert_eq!(named(48 * GB), None);
     }
 
     #[test]

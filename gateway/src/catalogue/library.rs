@@ -16,6 +16,13 @@ pub const SLOTS: u64 = 4;
 /// Tokens of context that each of them has: `OLLAMA_CONTEXT_LENGTH` of our nodes. A model with a shorter window has its own.
 pub const CONTEXT: u64 = 8192;
 
+/// Tokens that Ollama reads at once, for which it keeps room beside every sliding window
+/// (`kvcache/causal.go` of <https://github.com/ollama/ollama>: windows of all slots, and one batch).
+const BATCH: u64 = 512;
+/// Bytes that CUDA and the buffers of the computation take beside weights and context: our own allowance. Ollama tells 0.3
+/// to 0.7 GB for models of this size, without CUDA itself.
+const COMPUTATION: u64 = 1_000_000_000;
+
 /// The whole file.
 #[derive(Debug, Deserialize, Default)]
 #[serde(default)]
@@ -38,10 +45,16 @@ pub struct Model {
     pub parameters: String,
     /// Bytes that are pulled, and that its weights take in memory.
     pub download_bytes: u64,
-    /// Bytes of memory that each token of context takes: 2 (keys and values) × layers × key-value heads × their width × 2
-    /// (16-bit numbers). 0 where nothing is kept between tokens.
+    /// Bytes of memory that each token of context takes: 2 (keys and values) × layers that see the whole context ×
+    /// key-value heads × their width × 2 (16-bit numbers). 0 where nothing is kept between tokens.
     #[serde(skip_serializing)]
     pub context_bytes_per_token: u64,
+    /// Tokens that the other layers see, where there are such: their sliding window.
+    #[serde(skip_serializing, default)]
+    pub window: u64,
+    /// Bytes that each of those takes, reckoned the same way over those layers.
+    #[serde(skip_serializing, default)]
+    pub window_bytes_per_token: u64,
     /// Under which terms it may be used.
     pub licence: String,
     /// Where its size, window and licence are said.
@@ -54,11 +67,13 @@ pub struct Model {
 }
 
 impl Model {
-    /// Bytes of GPU memory that it takes: the weights, and the context of all slots. What CUDA and the computation take
-    /// beside them is not in it: [`super::fits`] leaves room for that.
+    /// Bytes of GPU memory that it takes: the weights, the context of all slots, and what the computation needs.
     pub fn memory_bytes(&self) -> u64 {
-        let tokens = SLOTS * self.context.min(CONTEXT);
-        self.download_bytes.saturating_add(tokens.saturating_mul(self.context_bytes_per_token))
+        let context = self.context.min(CONTEXT);
+        let whole = (SLOTS * context).saturating_mul(self.context_bytes_per_token);
+        let windows = SLOTS * self.window.min(context) + BATCH;
+        let sliding = windows.saturating_mul(self.window_bytes_per_token);
+        [self.download_bytes, whole, sliding, COMPUTATION].into_iter().fold(0, u64::saturating_add)
     }
 
     /// The name as lists have it.
@@ -157,8 +172,8 @@ mod tests {
         assert!((10..=14).contains(&models.len()), "{}", models.len());
         for model in &models {
             let memory = model.memory_bytes();
-            assert!(memory >= model.download_bytes && memory < 48 << 30, "{}: {memory}", model.name);
-            assert!(model.download_bytes > 100 << 20, "{}: bytes, not megabytes", model.name);
+            assert!(memory < 24_000_000_000, "{}: {memory}; nodes have 16 or 24 GB", model.name);
+            assert!(model.download_bytes > 100_000_000, "{}: bytes, not megabytes", model.name);
             assert!(!model.note.is_empty(), "{}", model.name);
         }
     }
@@ -166,15 +181,18 @@ mod tests {
     #[test]
     fn memory_is_weights_and_the_context_of_all_slots() {
         let small = parse(ONE).unwrap().remove(0);
-        assert_eq!(
-            small.memory_bytes(),
-            1_000_000_000 + 4 * 4096 * 1000,
-            "its own window where that is shorter"
-        );
+        let beside = 1_000_000_000 + COMPUTATION; // its weights first
+        assert_eq!(small.memory_bytes(), beside + 4 * 4096 * 1000, "its own context where that is shorter");
         let long = Model { context: 131_072, ..small.clone() };
-        assert_eq!(long.memory_bytes(), 1_000_000_000 + 4 * 8192 * 1000);
+        assert_eq!(long.memory_bytes(), beside + 4 * 8192 * 1000);
         let none = Model { context_bytes_per_token: 0, ..small };
-        assert_eq!(none.memory_bytes(), 1_000_000_000);
+        assert_eq!(none.memory_bytes(), beside);
+        let sliding = Model { window: 1024, window_bytes_per_token: 10, ..none };
+        assert_eq!(
+            sliding.memory_bytes(),
+            beside + (4 * 1024 + 512) * 10,
+            "a window does not grow with the context"
+        );
     }
 
     #[test]

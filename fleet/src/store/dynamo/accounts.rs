@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Span;
+use jiff::civil::Date;
 
 use super::client::{DynamoStore, fault};
 use super::item::{Item, count_of, number, number_of, text, text_of};
@@ -21,8 +23,14 @@ const MODEL: &str = "MODEL#";
 /// expression may have (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>).
 const MOST_MODELS: usize = 20;
 
-/// Pages of 1 MB that a scan reads at most: all of them are 32,768 read units, some 0.4 US cents (prices of `store/cost.rs`).
+/// Pages of 1 MB that are read at most: all of them are 32,768 read units, some 0.4 US cents (prices of `store/cost.rs`).
 pub(super) const MOST_PAGES: usize = 256;
+
+/// Characters of a month, `yyyy-mm`.
+const MONTH: usize = 7;
+
+/// Months that are looked through from the first one on: a year, and the month that it ends in.
+pub(super) const MOST_MONTHS: usize = 13;
 
 pub(super) async fn put(store: &DynamoStore, key: &KeyRecord) -> Result<(), StoreError> {
     let mut fields = vec![
@@ -88,7 +96,8 @@ pub(super) async fn add_usage(
     usage: &Usage,
     models: &ModelUsage,
 ) -> Result<(), StoreError> {
-    let mut update = store.update(&user_key(principal), &format!("USAGE#{day}"));
+    let update = store.update(&user_key(principal), &format!("USAGE#{day}"));
+    let mut update = update.set(LISTED, text(listed(day)));
     for (field, value) in fields(usage) {
         update = update.add(field, value);
     }
@@ -119,28 +128,44 @@ pub(super) async fn usage(store: &DynamoStore, principal: &str, day: &str) -> Re
     used(&item, "")
 }
 
-/// Everybody's days, by a scan of the whole table: it costs what the table is large, not what is found.
+/// Where everybody's days of one month are listed: by month, so that a look costs what it shows.
+fn listed(day: &str) -> String {
+    format!("USAGE#{}", day.get(..MONTH).unwrap_or(day))
+}
+
+/// The months that are looked through, the first one that of `since`.
+fn months(since: &str) -> Vec<String> {
+    let Ok(first) = since.parse::<Date>() else { return vec![since.to_owned()] };
+    let months = first.first_of_month().series(Span::new().months(1)).take(MOST_MONTHS);
+    months.map(|month| month.to_string()).collect()
+}
+
+/// Everybody's days from the index, month by month: conversations and all else in the table cost nothing here.
 pub(super) async fn usage_since(store: &DynamoStore, since: &str) -> Result<Vec<DayOfUse>, StoreError> {
-    let scan = store.client.scan().table_name(&store.table).set_limit(store.page);
-    let scan = scan
-        .filter_expression("begins_with(#SK, :usage) AND #SK >= :from")
-        .expression_attribute_names("#SK", "SK")
-        .expression_attribute_values(":usage", text("USAGE#"))
-        .expression_attribute_values(":from", text(format!("USAGE#{since}")));
-    let mut pages = scan.into_paginator().send();
     let (mut days, mut read) = (Vec::new(), 0);
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(fault)?;
-        for item in page.items() {
-            days.push(day_of_use(item)?);
-        }
-        read += 1;
-        let more = page.last_evaluated_key().is_some_and(|key| !key.is_empty());
-        if more && read == MOST_PAGES {
-            return Err(StoreError::TooMuch(format!("the table has more than {MOST_PAGES} pages")));
-        }
-        if days.len() > MOST_DAYS_OF_USE {
-            break; // refused below
+    for month in months(since) {
+        let query = store.client.query().table_name(&store.table).index_name(LISTED).set_limit(store.page);
+        let query = query
+            .key_condition_expression("#listed = :month")
+            .filter_expression("#SK >= :from")
+            .expression_attribute_names("#listed", LISTED)
+            .expression_attribute_names("#SK", "SK")
+            .expression_attribute_values(":month", text(listed(&month)))
+            .expression_attribute_values(":from", text(format!("USAGE#{since}")));
+        let mut pages = query.into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(fault)?;
+            for item in page.items() {
+                days.push(day_of_use(item)?);
+            }
+            read += 1;
+            let more = page.last_evaluated_key().is_some_and(|key| !key.is_empty());
+            if more && read >= MOST_PAGES {
+                return Err(StoreError::TooMuch(format!("there are more than {MOST_PAGES} pages of usage")));
+            }
+            if days.len() > MOST_DAYS_OF_USE {
+                return in_order(days); // which refuses them
+            }
         }
     }
     in_order(days)

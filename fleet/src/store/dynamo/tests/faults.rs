@@ -131,3 +131,38 @@ async fn a_scan_ends_also_where_the_table_does_not() {
     assert_eq!(seen.len(), accounts::MOST_PAGES);
     assert_eq!(seen[1]["ExclusiveStartKey"]["PK"]["S"], "KEY#0");
 }
+
+#[tokio::test]
+async fn everybodys_usage_is_read_from_the_index_by_month() {
+    let table = Scripted::play([Act::Done(r#"{"Items":[]}"#)]).await;
+    assert_eq!(store(&table).usage_since("2026-11-15").await, Ok(vec![]));
+    let seen = table.seen();
+    assert_eq!(seen.len(), accounts::MOST_MONTHS);
+    let asked = |at: usize| seen[at]["ExpressionAttributeValues"][":month"]["S"].as_str().unwrap().to_owned();
+    assert!(
+        seen.iter().all(|sent| sent["IndexName"] == "listed"),
+        "the table itself would cost what it holds"
+    );
+    assert_eq!(
+        (asked(0), asked(1), asked(2)),
+        ("USAGE#2026-11".into(), "USAGE#2026-12".into(), "USAGE#2027-01".into())
+    );
+    assert_eq!(asked(accounts::MOST_MONTHS - 1), "USAGE#2027-11");
+}
+
+#[tokio::test]
+async fn usage_of_models_is_one_write_with_the_sum() {
+    let table = Scripted::play([Act::Done(r#"{"Attributes":{}}"#)]).await;
+    let one = Usage { prompt_tokens: 10, generated_tokens: 3, requests: 1, gpu_seconds: 0.25 };
+    let models = ModelUsage::from([("gemma3:4b".to_owned(), one)]);
+    store(&table).add_usage_by_model("p", "2026-11-15", &one, &models).await.unwrap();
+    let [sent] = &table.seen()[..] else { panic!("one write") };
+    let (names, values) = (&sent["ExpressionAttributeNames"], &sent["ExpressionAttributeValues"]);
+    assert_eq!(values[":listed"]["S"], "USAGE#2026-11");
+    assert_eq!(
+        (&names["#m0_requests"], &values[":m0_requests"]["N"]),
+        (&"MODEL#gemma3:4b#requests".into(), &"1".into())
+    );
+    assert_eq!(values[":requests"]["N"], "1");
+    assert!(sent["UpdateExpression"].as_str().unwrap().contains("#m0_gpu_seconds :m0_gpu_seconds"), "{sent}");
+}
