@@ -26,6 +26,7 @@ SNAPSHOT = 0.05  # a GB
 METRIC = 0.30
 ALARM = {False: 0.10, True: 0.30}  # and those of 10 s; an alarm over several metrics counts as many
 PUT = 0.01 / 1000  # a call that publishes
+SECRET_CALL = 0.05 / 10_000  # of Secrets Manager, by an overview of others; a secret itself is $0.40 a month
 TABLE = (4.61, 1.59)  # a sleeping fleet with one front, and one more front: docs/decisions/0006
 METRICS = 23  # series of fleet and agents
 GPU = {"g4dn.xlarge": 0.526, "g5.xlarge": 1.006, "g6.xlarge": 0.8048}  # an hour; g6e.xlarge: none was read
@@ -73,6 +74,7 @@ def floor(preset):
     yield "rest", "images, 30 and 8 GB" if fronts else "image, 30 GB", (38 if fronts else 30) * SNAPSHOT
     if balanced:
         yield "rest", f"{METRICS} metrics", METRICS * METRIC
+        yield "rest", "looking for a bot every 5 min", HOURS * 12 * SECRET_CALL  # one front of two
         yield "rest", "publishing every 10 s, agents every 60 s", (HOURS * 360 + fronts * HOURS * 60) * PUT
     yield "rest", "alarms", alarms(preset)
     if balanced:

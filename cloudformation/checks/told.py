@@ -167,6 +167,22 @@ def fronts_rule(name, paths, condition):
         yield f"it takes other paths than {paths}"
 
 
+def places():
+    """Where programs are told to write is where their roles may."""
+    resources = read(HERE / "stacks/access.yaml")["Resources"]
+    archive = tomllib.loads(settings(False, True)["Gateway"])["conversations"]["archive"].removeprefix("s3://archive-1/")
+    bot = {path for script in (HERE.parent / "packer/files/front/usr/lib/ollama-fleet").glob("bot-*.sh")
+           for path in re.findall(r"(?:s3://\$ARCHIVE_BUCKET/|--key )([\w./]+)", script.read_text())}
+    policies = {"machines": resources["Gateway"]["Properties"]["PolicyDocument"], "fronts": resources["FrontRole"]["Properties"]["Policies"][0]["PolicyDocument"]}
+    for who, sid, paths in (("machines", "Archive", {f"{archive}/a"}), ("fronts", "BotMemory", bot)):
+        allowed = next(one["Resource"]["Fn::Sub"] for one in policies[who]["Statement"] if one.get("Sid") == sid)
+        yield from (f"{who} may not write {path}, only {allowed}" for path in paths or {"nothing"} if not f"${{ArchiveArn}}/{path}".startswith(allowed.removesuffix("*")))
+    secret = next(one["Resource"]["Fn::Sub"] for one in policies["fronts"]["Statement"] if one.get("Sid") == "Bot")
+    asked = re.search(r'--secret-id "([^"]+)"', (HERE.parent / "packer/files/front/usr/lib/ollama-fleet/bot-turn.sh").read_text())[1]
+    if not secret.removesuffix("-??????").endswith(f":secret:{asked.replace('$FLEET', '${Fleet}')}"):
+        yield f"the bot's secret is {asked}, and fronts may read {secret}"
+
+
 def prices():
     """The parent's prices are the calculator's."""
     known = re.search(r"^GPU = (\{.*?\})", (HERE.parent / "scripts/costs.py").read_text(), re.M)[1]
@@ -220,6 +236,7 @@ def main():
     good &= say("the parent hands issuer and client down", list(handed_down()))
     good &= say("the page of an internal fleet comes from its fronts, whatever the weights", list(fronts_rule("Page", ["/ui", "/ui/*"], "Internal")))
     good &= say("so do the costs of every fleet, so that few ask Cost Explorer", list(fronts_rule("Costs", ["/fleet/costs"], None)))
+    good &= say("what machines are told to write, and which secret to read, their roles may", list(places()))
     good &= say("a node's price is what the calculator has", list(prices()))
     more = settings(False, True, more="CONVERSATIONS__KEEP_DAYS=365,CONVERSATIONS__SEARCH=true")
     for machine, template in (("node", "fleet"), ("front", "front")):

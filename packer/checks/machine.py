@@ -71,7 +71,7 @@ esac
 PROGRAMS = {
     "curl": CURL, "aws": AWS, "ollama": OLLAMA, "install": INSTALL,
     "lsblk": 'cat "$M/lsblk"', "blkid": 'cat "$M/label" 2>/dev/null', "mkfs.xfs": 'echo models >"$M/label"',
-    "gateway": GATEWAY, "nvidia-smi": '[ ! -e "$M/no-gpu" ]',
+    "gateway": GATEWAY, "nvidia-smi": '[ ! -e "$M/no-gpu" ] || exit 9; [[ $* != *memory.total* ]] || printf "15360\n15360\n"',
     "setpriv": 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"', "find": 'if [ "$1" = manifests ]; then exec /usr/bin/find "$@"; fi; exec /usr/bin/find "$M/root-volume" -type f -print0',
     # Time passes as fast as it is asked for.
     "sleep": 'n=$(($(cat "$M/slept" 2>/dev/null || echo 0) + 1)); echo $n >"$M/slept"; [ $n -lt 2000 ]',

@@ -217,7 +217,7 @@ def a_new_fleet_is_made_after_its_changes_were_shown(desk):
     yield from desk.run("deploy.sh", [*ACCOUNT, *none, *OUT], YES="1").did(
         r"cloudformation package .*ollama-fleet.yaml", r"create-change-set .*--change-set-type CREATE .*--parameters file://deployments/main.json",
         "describe-change-set .*table", "execute-change-set", "wait stack-create-complete")
-    if "asleep it costs about $65.47 a month" not in desk.told:
+    if "asleep it costs about $65.51 a month" not in desk.told:
         yield "it does not say what it will cost"
     if "https://api.llm.company.com" not in desk.told:
         yield "it does not say which name to point where"
@@ -326,8 +326,8 @@ def the_calculator_follows_changes_and_refuses_what_it_does_not_know(desk):
     def asked(*words):
         done = subprocess.run([desk.root / "scripts/costs.py", *words], capture_output=True, text=True)
         return done.returncode, done.stdout + done.stderr
-    for words, wanted in ((["small"], "**65.47**"), (["small", "Reach=internal"], "**58.17**"), (["prod", "Egress=endpoints"], "7 interface endpoints"),
-                          (["small", "InstanceType=g6.xlarge"], "| 65.47 | 73.52 |"), (["dev"], "Spot, about")):
+    for words, wanted in ((["small"], "**65.51**"), (["small", "Reach=internal"], "**58.21**"), (["prod", "Egress=endpoints"], "7 interface endpoints"),
+                          (["small", "InstanceType=g6.xlarge"], "| 65.51 | 73.56 |"), (["dev"], "Spot, about")):
         status, told = asked(*words)
         if status or wanted not in told:
             yield f"{words}: no {wanted}"

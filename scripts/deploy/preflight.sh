@@ -69,7 +69,7 @@ for role in $roles; do
     else bad "image of the $role: $image is not there any more; make images ENV=$ENV"; fi
 done
 # Nothing waits for it, but what was spent before is not counted for the fleet. It cannot be switched on before AWS has seen
-# it, about a day after the first stack, and only in the account that pays.
+# it, about a day after the first stack, and only in the account that pays. The question costs a cent.
 tag=$(aws ce list-cost-allocation-tags --tag-keys Fleet --region us-east-1 --query 'CostAllocationTags[0].Status' --output text 2>/dev/null || echo unknown)
 if [ "$tag" = Active ]; then good "cost allocation tag Fleet"; else
     echo "later    cost allocation tag Fleet ($tag): the room of costs shows nothing of Cost Explorer without it. A day after the first deployment, in the account that pays: aws ce update-cost-allocation-tags-status --region us-east-1 --cost-allocation-tags-status TagKey=Fleet,Status=Active"

@@ -3,6 +3,7 @@ scaler run on what that made, and a fleet that sleeps answers, grows, and sleeps
 
 import json
 import pathlib
+import re
 import shutil
 import signal
 import sys
@@ -171,6 +172,37 @@ def remembered(fleet, deployment):
     promise("and what the person used", used, sorted(items))
 
 
+def converse(ministack, deployment, fleet, bearer):
+    """A conversation, from its first words into the deployed archive, back, and gone."""
+    def ask_of(method, path, body=None):
+        status, _, said = call(fleet.front, method, path, bearer, body)
+        return status, said
+
+    status, said = ask_of("POST", "/conversations", {"model": MODEL, "title": "Greetings"})
+    if not promise("a person begins a conversation", status == 201, f"{status} {said}"):
+        return
+    own = json.loads(said)["id"]
+    status, said = ask_of("POST", f"/conversations/{own}/messages", {"content": "Say hello."})
+    promise("and is answered, in a stream that ends with what was stored", status == 200 and "event: message" in said and "event: error" not in said,
+            f"{status} {said[-400:]}\n{log('front')}")
+    status, said = ask_of("PATCH", f"/conversations/{own}", {"closed": True})
+    store, bucket = ministack.client("s3"), deployment.outputs["Archive"]
+
+    def objects():
+        return [one["Key"] for one in store.list_objects_v2(Bucket=bucket).get("Contents", []) if own in one["Key"]]
+
+    there = within(60, lambda: len(objects()) == 2)
+    kept = all(re.fullmatch(rf"conversations/[^/]+/model_gemma3n%3Ae4b/session_{own}\.(json|txt)", key) for key in objects())
+    promise("closed, it lies in the deployed archive where machines may write, to read by programs and by people", status == 200 and there and kept,
+            f"{status} {said} {objects()}\n{log('front')}")
+    status, said = ask_of("GET", f"/conversations/{own}")
+    words = [one["content"] for one in json.loads(said).get("messages", [])] if status == 200 else []
+    promise("and is viewed as before", words[:1] == ["Say hello."] and len(words) == 2 and words[1].strip(), f"{status} {said[:400]}")
+    status, said = ask_of("DELETE", f"/conversations/{own}")
+    left = [sort for _, sort in fleet.tables(deployment.outputs["Table"]) if own in sort]
+    promise("deleted, it is in neither archive nor table", status == 204 and within(30, lambda: objects() == []) and left == [], f"{status} {said} {objects()} {left}")
+
+
 def grow(fleet, bearer):
     """An operator wants two: the metric drives the group, and the weights go to the nodes once two are healthy."""
     fleet.order("hold", "2", "--for", "5m")
@@ -245,6 +277,7 @@ def main():
         doors(fleet, bearer)
         wake(fleet, bearer)
         remembered(fleet, deployment)
+        converse(ministack, deployment, fleet, bearer)
         grow(fleet, bearer)
         measured(ministack, deployment)
         sleep(fleet, deployment)

@@ -7,8 +7,11 @@ need FLEET GROUP ARCHIVE_BUCKET INSTANCE GATEWAY__FLEET__ADDRESS
 settings=/etc/ollama-fleet/bot.toml
 memory=/var/lib/ollama-fleet-bot/state.json
 
-leave() {
-    say "left as it is: $1"
+said=/run/ollama-fleet/bot-said
+
+leave() { # said once: a fleet without a way to the internet would say it for ever
+    [ "$1" = "$(cat "$said" 2>/dev/null)" ] || say "left as it is: $1"
+    echo "$1" >"$said"
     exit 0
 }
 off() {
@@ -26,7 +29,8 @@ first=$(aws autoscaling describe-auto-scaling-groups --auto-scaling-group-names 
 [ "$first" = "$INSTANCE" ] || off "$first runs it"
 
 # Of a name that is not there, AWS says that reading it is not allowed.
-secret=$(aws secretsmanager get-secret-value --secret-id "ollama-fleet/$FLEET/bot" --query SecretString --output text 2>&1) || case $secret in
+secret=$(AWS_MAX_ATTEMPTS=2 aws secretsmanager get-secret-value --secret-id "ollama-fleet/$FLEET/bot" --query SecretString --output text \
+    --cli-connect-timeout 5 --cli-read-timeout 20 2>&1) || case $secret in
 *ResourceNotFound* | *AccessDenied* | *InvalidRequest*) off "there is no secret ollama-fleet/$FLEET/bot" ;;
 *) leave "the secret cannot be read: $secret" ;;
 esac
@@ -71,4 +75,5 @@ else
     say "the bot has new settings"
     systemctl restart --no-block ollama-fleet-bot.service
 fi
+rm -f "$said"
 exec /usr/lib/ollama-fleet/bot-keep.sh

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Has Ollama load the models of MODELS and keep them, and looks that they are on the GPU where the machine has one. What
-# does not load here would not load under requests either, and here it still stops the boot.
+# does not load here would not load under requests either, and here it still stops the boot. Also tells the gateway how much
+# memory the GPU has: that one runs without any device.
 # shellcheck source=packer/files/common/usr/lib/ollama-fleet/machine.sh
 . /usr/lib/ollama-fleet/machine.sh
 need MODELS
@@ -25,5 +26,7 @@ if [ -e /usr/share/ollama-fleet/gpu ]; then
     nvidia-smi >/dev/null 2>&1 || stop "the GPU's driver does not answer; nvidia-smi says why"
     loaded=$(curl -sf --max-time 10 "$ollama/api/ps") || stop "Ollama does not say what is loaded"
     if grep -qE '"size_vram": *0[,}]' <<<"$loaded"; then stop "a model runs without the GPU: $loaded"; fi
+    memory=$(nvidia-smi --query-gpu=memory.total --format=csv,noheader,nounits | paste -sd+)
+    if [[ $memory =~ ^[0-9]+(\+[0-9]+)*$ ]]; then echo "GATEWAY__OLLAMA__GPU_MEMORY_BYTES=$(((memory) << 20))" >>/run/ollama-fleet/boot.env; fi
 fi
 say "loaded: $MODELS"
