@@ -13,6 +13,7 @@ test.beforeEach(({ stage }) => {
 });
 
 const field = (page: Page) => page.getByRole("textbox", { name: "Message" });
+const model = (page: Page) => page.getByRole("combobox", { name: "Model" });
 const rows = (page: Page) => page.locator(".talks a");
 const said = (page: Page) => page.locator(".said");
 const answers = (page: Page) => page.locator(".said:not(.mine)");
@@ -29,7 +30,7 @@ async function say(page: Page, text: string): Promise<void> {
 /** Begins a conversation, with a text that no other test uses, and waits for the answer. */
 async function begin(page: Page, stage: Stage, text: string): Promise<void> {
   await signIn(page, stage, stage.person, "#/chat");
-  await expect(page.getByLabel("Model")).not.toHaveValue("");
+  await expect(model(page)).not.toHaveValue("");
   await say(page, text);
   await expect(status(page)).toHaveText("The answer is complete.", ANSWERED);
 }
@@ -117,7 +118,7 @@ test("tells a second window that the first is at it", { tag: "@fleet" }, async (
   await expect(answers(second)).toHaveCount(1);
   // The second must be quicker than the answer; where it was not, once more.
   await expect(async () => {
-    await expect(second.getByRole("button", { name: "Send" })).toBeVisible();
+    await expect(second.getByRole("button", { name: "Send", exact: true })).toBeVisible();
     await field(second).fill("Me too.");
     await say(page, "Tell me at length about valves.");
     await expect(page.locator(".pen")).toBeVisible();
@@ -129,7 +130,7 @@ test("tells a second window that the first is at it", { tag: "@fleet" }, async (
   await expect(field(second)).toHaveValue("Me too.");
   // The second window shows the first one's answer, once it is there, and each message once.
   await expect(page.locator(".pen")).toHaveCount(0, ANSWERED);
-  await expect(second.getByRole("button", { name: "Send" })).toBeVisible({ timeout: 30_000 });
+  await expect(second.getByRole("button", { name: "Send", exact: true })).toBeVisible({ timeout: 30_000 });
   const texts = await said(page).locator(".said-text, .written-text").allInnerTexts();
   await expect(said(second).locator(".said-text, .written-text")).toHaveText(texts);
   await second.close();
@@ -169,7 +170,7 @@ test("wakes a sleeping fleet, counts down and carries on", { tag: "@fleet" }, as
   test.skip(!stage.sleeps, "a single gateway does not sleep");
   test.slow();
   await signIn(page, stage, stage.person, "#/chat");
-  await expect(page.getByLabel("Model")).not.toHaveValue("");
+  await expect(model(page)).not.toHaveValue("");
   await fallAsleep(stage);
   await say(page, "Wake up, please.");
   await expect(page.getByText(/The machines are (asleep|starting)/).last()).toBeVisible({ timeout: 30_000 });
@@ -214,7 +215,7 @@ test("says that turns were left out, and what the conversation took", async ({ p
 test("follows an answer that it can no longer hear", async ({ page, stage }) => {
   if (stage.standIn !== null) stage.standIn.world.pace = 20;
   await signIn(page, stage, stage.person, "#/chat");
-  await expect(page.getByLabel("Model")).not.toHaveValue("");
+  await expect(model(page)).not.toHaveValue("");
   await say(page, "You lose me at length.");
   await expect(page.getByText("that this window does not hear").last()).toBeVisible();
   await expect(status(page)).toHaveText("The answer is complete.", { timeout: 30_000 });
@@ -228,7 +229,7 @@ test("goes on hearing an answer while one looks elsewhere, and keeps drafts apar
 }) => {
   if (stage.standIn !== null) stage.standIn.world.pace = 15;
   await signIn(page, stage, stage.person, "#/chat");
-  await expect(page.getByLabel("Model")).not.toHaveValue("");
+  await expect(model(page)).not.toHaveValue("");
   await say(page, "Tell me at length.");
   await expect(page.locator(".pen")).toBeVisible();
   await field(page).fill("for the first");
@@ -246,7 +247,7 @@ test("goes on hearing an answer while one looks elsewhere, and keeps drafts apar
 
 test("says when an answer broke off, keeps it, and tries again", async ({ page, stage }) => {
   await signIn(page, stage, stage.person, "#/chat");
-  await expect(page.getByLabel("Model")).not.toHaveValue("");
+  await expect(model(page)).not.toHaveValue("");
   await say(page, "Have a fault.");
   await expect(page.getByRole("alert")).toContainText("The language model had a fault.");
   await expect(answers(page)).toContainText("Broken off");
@@ -312,12 +313,12 @@ test("marks the models in memory, offers none that only embed, and keeps the cho
   stage,
 }) => {
   await signIn(page, stage, stage.person, "#/chat");
-  const model = page.getByLabel("Model");
-  await expect(model.getByRole("option")).toHaveText(["gemma3n:e4b (in memory)", "qwen3:8b"]);
-  await model.selectOption("qwen3:8b");
+  const picker = model(page);
+  await expect(picker.getByRole("option")).toHaveText(["gemma3n:e4b (in memory)", "qwen3:8b"]);
+  await picker.selectOption("qwen3:8b");
   await page.getByText("Instructions").click();
   await page.getByRole("textbox", { name: /What the model is told/ }).fill("Answer in verse.");
-  const made = page.waitForRequest(request => /\/conversations$/.test(request.url()));
+  const made = page.waitForRequest(request => request.url().endsWith("/conversations"));
   await say(page, "Hello.");
   expect((await made).postDataJSON()).toEqual({ model: "qwen3:8b", system: "Answer in verse." });
   await expect(page.locator(".talk-head")).toContainText("qwen3:8b");
@@ -327,7 +328,7 @@ test("marks the models in memory, offers none that only embed, and keeps the cho
   await page.getByRole("button", { name: "Save" }).click();
   await expect.poll(() => stage.standIn?.world.talks.all[0]?.system).toBe("In prose.");
   await page.getByRole("link", { name: "New conversation" }).click();
-  await expect(model).toHaveValue("qwen3:8b");
+  await expect(picker).toHaveValue("qwen3:8b");
 });
 
 test("shows the title that the model thinks of", async ({ page, stage }) => {
@@ -402,7 +403,7 @@ test("works by keyboard alone", async ({ page, stage }) => {
 
 test("does not send what an input method is still composing", async ({ page, stage }) => {
   await signIn(page, stage, stage.person, "#/chat");
-  await expect(page.getByLabel("Model")).not.toHaveValue("");
+  await expect(model(page)).not.toHaveValue("");
   await field(page).focus();
   const cdp = await page.context().newCDPSession(page);
   await cdp.send("Input.imeSetComposition", { text: "ぽんぷ", selectionStart: 3, selectionEnd: 3 });
