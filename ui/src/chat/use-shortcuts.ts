@@ -37,8 +37,9 @@ export function deedOf(
 
 /** Sends on Enter, but neither with Shift nor while an input method composes: there Enter chooses a word. */
 export function sends(event: Pick<KeyboardEvent, "key" | "shiftKey" | "isComposing" | "keyCode">): boolean {
-  // 229: Safari ends the composition before it tells of the Enter that ended it.
-  return event.key === "Enter" && !event.shiftKey && !event.isComposing && event.keyCode !== 229;
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return false;
+  // eslint-disable-next-line @typescript-eslint/no-deprecated -- Safari tells by nothing else that this Enter ended a composition
+  return event.keyCode !== 229;
 }
 
 /** Several components listen, each to its own deeds. */

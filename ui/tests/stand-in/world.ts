@@ -3,6 +3,8 @@
  * what a test arranged; it translates nothing. The same tests run against a real demo (`tests/stage.ts`).
  */
 
+import { Talks } from "./talk-store";
+
 /** What the stand-in is told to be, and what has happened to it. */
 export interface World {
   phase: "awake" | "asleep" | "waking" | "broken";
@@ -25,10 +27,12 @@ export interface World {
     disabled: boolean;
   }[];
   readonly denials: { principal: string; reason: string; since: number }[];
-  readonly models: { name: string; size: number; modified_at: string }[];
+  readonly models: { name: string; size: number; modified_at: string; details?: { family: string } }[];
   readonly files: Map<string, { name: string; text: string }>;
   /** Requests of the limited person in this minute. */
   limited: number;
+  /** Everybody's conversations. */
+  readonly talks: Talks;
 }
 
 const NOW = Math.floor(Date.now() / 1000);
@@ -72,10 +76,17 @@ export function world(): World {
     ],
     models: [
       { name: "gemma3n:e4b", size: 7_547_589_116, modified_at: "2026-10-02T09:30:00Z" },
-      { name: "nomic-embed-text:latest", size: 274_302_450, modified_at: "2026-09-14T16:05:00Z" },
+      {
+        name: "nomic-embed-text:latest",
+        size: 274_302_450,
+        modified_at: "2026-09-14T16:05:00Z",
+        details: { family: "nomic-bert" },
+      },
+      { name: "qwen3:8b", size: 5_225_388_164, modified_at: "2026-10-20T11:00:00Z" },
     ],
     files: new Map(),
     limited: 0,
+    talks: new Talks(),
   };
 }
 
