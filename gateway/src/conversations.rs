@@ -1,6 +1,7 @@
 //! Conversations: what a person and a model said to each other, kept, found again, and gone on with.
 
 mod serve;
+pub mod archive;
 
 /// What a route of conversations does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,6 +14,7 @@ use crate::connection::accept;
 use crate::connection::clock;
 use crate::connection::handshake::Certificate;
 use crate::connection::serve::Server;
+use crate::conversations::archive::Archive;
 use crate::drain::{Drain, Phase};
 use crate::error::Refusal;
 use crate::history::History;
@@ -95,6 +96,8 @@ pub struct Shared {
     pub history: History,
     /// Translated files that wait to be fetched.
     pub translated: Kept,
+    /// The older part of conversations, and both parts as one.
+    pub archive: Archive,
 }
 
 /// Where a process has its models.
@@ -237,6 +240,7 @@ impl Gateway {
             page: config.ui.directory.as_deref().map(Page::read).transpose()?,
             history: History::default(),
             translated: Kept::new(&config.translate),
+            archive: Archive::open(&config.conversations)?,
             config,
         };
         Ok(Self { shared: Arc::new(shared), certificate, connections, machine: Arc::default() })
