@@ -14,7 +14,7 @@ use crate::connection::accept;
 use crate::connection::clock;
 use crate::connection::handshake::Certificate;
 use crate::connection::serve::Server;
-use crate::conversations::archive::Archive;
+use crate::conversations::{Archive, Room, housekeeping};
 use crate::drain::{Drain, Phase};
 use crate::error::Refusal;
 use crate::history::History;
@@ -98,6 +98,8 @@ pub struct Shared {
     pub translated: Kept,
     /// The older part of conversations, and both parts as one.
     pub archive: Archive,
+    /// Answers that are being written into conversations.
+    pub conversations: Room,
 }
 
 /// Where a process has its models.
@@ -241,6 +243,7 @@ impl Gateway {
             history: History::default(),
             translated: Kept::new(&config.translate),
             archive: Archive::open(&config.conversations)?,
+            conversations: Room::default(),
             config,
         };
         Ok(Self { shared: Arc::new(shared), certificate, connections, machine: Arc::default() })
@@ -263,6 +266,7 @@ impl Gateway {
         let serving = self.shared.drain.serving();
         let served = async {
             accept::serve(server, listener).await;
+            self.shared.conversations.quiet(&self.shared.drain).await; // an answer outlives its connection
             // The first runtime also counts the deadline: none leaves before the last.
             serving.over().await;
         };
@@ -304,6 +308,7 @@ impl Gateway {
             self.shared.denials.keep_fresh(),
             Box::pin(self.live_in_group()),
             Box::pin(self.stand_in()),
+            Box::pin(housekeeping::run(shared)),
             shared.history.run(shared.store.clone(), &shared.config.fleet.name, shared.keeper().is_err()),
             self.upkeep(),
         );

@@ -56,7 +56,8 @@ pub async fn run(shared: &Arc<Shared>) {
         tokio::time::sleep(EVERY.mul_f64(0.8 + 0.4 * fastrand::f64())).await;
         let now = unix_now();
         let fleet = &shared.config.fleet.name;
-        let claimed = shared.store.claim_chore(fleet, "conversations", now, now + EVERY.as_secs() as i64).await;
+        let claimed =
+            shared.store.claim_chore(fleet, "conversations", now, now + EVERY.as_secs() as i64).await;
         match claimed {
             Ok(false) => continue,
             Ok(true) => {}
@@ -130,7 +131,9 @@ impl Round<'_> {
 
     async fn tidy(&self, head: &Conversation, now: i64, done: &mut Done) -> Result<(), ArchiveError> {
         let (principal, id) = (&head.principal, &head.id);
-        if matches!(due(head, self.settings, self.archive.is_kept(), now), Due::Look) && !self.is_torn(head).await? {
+        if matches!(due(head, self.settings, self.archive.is_kept(), now), Due::Look)
+            && !self.is_torn(head).await?
+        {
             return Ok(());
         }
         let holder = format!("housekeeping {:016x}", fastrand::u64(..));
@@ -145,7 +148,12 @@ impl Round<'_> {
     }
 
     /// With the pen, and by the head as it is now.
-    async fn tidy_under_pen(&self, head: &Conversation, now: i64, done: &mut Done) -> Result<(), ArchiveError> {
+    async fn tidy_under_pen(
+        &self,
+        head: &Conversation,
+        now: i64,
+        done: &mut Done,
+    ) -> Result<(), ArchiveError> {
         let Some(head) = self.store.conversation(&head.principal, &head.id).await? else { return Ok(()) };
         match due(&head, self.settings, self.archive.is_kept(), now) {
             Due::Nothing => {}
@@ -171,7 +179,9 @@ impl Round<'_> {
     /// Marks a last message that is not written any more.
     async fn mend(&self, head: &Conversation) -> Result<bool, ArchiveError> {
         let mut last = self.store.messages(&head.principal, &head.id, None, 1).await?;
-        let Some(torn) = last.first_mut().filter(|last| last.state == Ending::Writing) else { return Ok(false) };
+        let Some(torn) = last.first_mut().filter(|last| last.state == Ending::Writing) else {
+            return Ok(false);
+        };
         torn.state = Ending::Broken;
         self.store.write_message(&head.principal, &head.id, torn).await?;
         Ok(true)
