@@ -16,6 +16,8 @@ use crate::connection::accept;
 use crate::connection::clock;
 use crate::connection::handshake::Certificate;
 use crate::connection::serve::Server;
+use crate::conversations::archive::Archive;
+use crate::conversations::{Room, housekeeping};
 use crate::costs::Costs;
 use crate::drain::{Drain, Phase};
 use crate::error::Refusal;
@@ -102,6 +104,10 @@ pub struct Shared {
     pub costs: Costs,
     /// Models that may be pulled, and the room for them.
     pub offer: Offer,
+    /// Answers that are being written into conversations.
+    pub conversations: Room,
+    /// The older part of conversations, and both parts as one.
+    pub archive: Archive,
 }
 
 /// Where a process has its models.
@@ -246,6 +252,8 @@ impl Gateway {
             page: config.ui.directory.as_deref().map(Page::read).transpose()?,
             history: History::default(),
             translated: Kept::new(&config.translate),
+            conversations: Room::default(),
+            archive: Archive::open(&config.conversations)?,
             config,
         };
         Ok(Self { shared: Arc::new(shared), certificate, connections, machine: Arc::default() })
@@ -268,6 +276,7 @@ impl Gateway {
         let serving = self.shared.drain.serving();
         let served = async {
             accept::serve(server, listener).await;
+            self.shared.conversations.quiet(&self.shared.drain).await; // an answer outlives its connection
             // The first runtime also counts the deadline: none leaves before the last.
             serving.over().await;
         };
@@ -309,6 +318,7 @@ impl Gateway {
             self.shared.denials.keep_fresh(),
             Box::pin(self.live_in_group()),
             Box::pin(self.stand_in()),
+            Box::pin(housekeeping::run(shared)),
             shared.history.run(
                 &shared.store,
                 &shared.config.fleet.name,
