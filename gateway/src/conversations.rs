@@ -8,13 +8,13 @@
 
 mod clock;
 mod store;
-mod query;
+pub(crate) mod query;
 pub(crate) mod shapes;
 mod room;
 mod pen;
 pub mod archive;
-mod transcript;
-mod shelf;
+pub(crate) mod transcript;
+pub(crate) mod shelf;
 mod edit;
 mod export;
 mod window;

@@ -8,16 +8,13 @@ use fleet::telemetry::Capture;
 use gateway::drain::Phase;
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
-use crate::apis::{logged, until};
-use crate::conversations::{Person, given, last, quiet, streamed, without_titles};
-use crate::hops::Fleet;
+use crate::apis::logged;
+use crate::conversations::{LONG, Person, given, last, quiet, streamed, until, without_titles};
+use crate::hops::{Fleet, meets};
 use crate::support::{CHAT, TestGateway, ollama, ollama_with};
 use crate::translate::events;
-
-/// Longer than anything here takes on a busy machine.
-const LONG: Duration = Duration::from_secs(30);
 
 /// Reads until this is in it.
 async fn read_until(answer: &mut Response, mark: &str) -> String {
@@ -34,16 +31,8 @@ async fn read_until(answer: &mut Response, mark: &str) -> String {
 
 /// Waits until nobody writes in a conversation; it as it then is.
 async fn settled(alice: &Person<'_>, id: &str) -> Value {
-    let waiting = async {
-        loop {
-            let view = alice.view(id).await;
-            if view["conversation"]["busy"] == false {
-                return view;
-            }
-            sleep(Duration::from_millis(20)).await;
-        }
-    };
-    timeout(LONG, waiting).await.expect("an end")
+    until("the answer ends", async || alice.view(id).await["conversation"]["busy"] == false).await;
+    alice.view(id).await
 }
 
 fn hello() -> Value {
@@ -110,7 +99,7 @@ async fn a_stop_keeps_what_had_come_from_whichever_gateway_it_is_said() {
             (&json!("stopped"), &json!(streamed(&said)))
         );
         assert!(streamed(&said).starts_with("quiet lamps cross"), "{text}");
-        until("the generation is over", || one.gateway.shared.queue.load().busy == 0).await;
+        until("the generation is over", async || one.gateway.shared.queue.load().busy == 0).await;
         ollama.release_tokens();
     }
     let transcript = here.transcript(&id).await;
@@ -129,16 +118,8 @@ async fn a_connection_that_breaks_loses_nothing() {
     read_until(&mut answer, "event: delta").await;
     drop(answer);
     // What had come is stored while it is being written: a process that is killed now would lose seconds.
-    let stored = async {
-        loop {
-            let found = alice.transcript(&id).await;
-            if found.len() == 2 {
-                return found;
-            }
-            sleep(Duration::from_millis(50)).await;
-        }
-    };
-    let found = timeout(LONG, stored).await.expect("a part is stored");
+    until("a part is stored", async || alice.transcript(&id).await.len() == 2).await;
+    let found = alice.transcript(&id).await;
     assert_eq!((found[1].1.as_str(), found[1].2.as_str()), ("writing", "quiet lamps"));
     assert_eq!(ollama.cancelled(), 0);
     ollama.release_tokens();
@@ -313,7 +294,7 @@ async fn who_loses_the_pen_writes_no_more() {
     text += &timeout(LONG, answer.text()).await.unwrap().unwrap();
     assert_eq!(last(&events(&text), "error")["code"], "internal");
     let load = || gateway.gateway.shared.queue.load();
-    until("the generation is ended", || load().busy == 0).await;
+    until("the generation is ended", async || load().busy == 0).await;
     let transcript = alice.transcript(&id).await;
     assert!(transcript.len() == 1 || transcript[1].1 == "writing", "no end was written: {transcript:?}");
     let pen = fleet.store.pen(&principal, &id, far).await.unwrap();
@@ -377,19 +358,14 @@ async fn an_answer_runs_to_its_end_while_the_gateway_leaves_and_a_restart_sees_i
     drop(answer); // nobody reads: the answer alone keeps the process
     gateway.tasks.drain();
     timeout(LONG, gateway.gateway.shared.drain.reached(Phase::Closing)).await.unwrap();
-    until("the connections are closed", || {
+    until("the connections are closed", async || {
         std::net::TcpStream::connect(("127.0.0.1", gateway.port)).is_err()
     })
     .await;
     assert!(!gateway.has_ended());
     assert_eq!(gateway.gateway.shared.conversations.answers(), 1);
     ollama.release_tokens();
-    let ended = async {
-        while !gateway.has_ended() {
-            sleep(Duration::from_millis(10)).await;
-        }
-    };
-    timeout(LONG, ended).await.expect("it ends with the answer");
+    until("it ends with the answer", async || gateway.has_ended()).await;
     let next = fleet.node("two", &ollama).await.config(without_titles);
     let next =
         next.config(|config| config.issuers = gateway.gateway.shared.config.issuers.clone()).start().await;
@@ -417,12 +393,7 @@ async fn what_the_drain_cuts_is_kept_as_broken() {
     let mut answer = alice.speak(&id, &hello()).await;
     read_until(&mut answer, "event: delta").await;
     gateway.tasks.drain();
-    let ended = async {
-        while !gateway.has_ended() {
-            sleep(Duration::from_millis(10)).await;
-        }
-    };
-    timeout(LONG, ended).await.expect("it ends");
+    until("it ends", async || gateway.has_ended()).await;
     let principal = format!("{}#alice", gateway.issuer.url());
     let kept = fleet.store.messages(&principal, &id, None, 10).await.unwrap();
     assert_eq!((kept[1].state, kept[1].content.as_str()), (Ending::Broken, "quiet lamps"));
@@ -444,14 +415,37 @@ async fn a_removal_ends_the_answer_and_leaves_nothing() {
     alice.refused(404, Method::GET, &path, None).await;
     let principal = format!("{}#alice", gateway.issuer.url());
     assert_eq!(gateway.store.messages(&principal, &id, None, 10).await.unwrap(), []);
-    let person = gateway.store.people().await.unwrap();
-    assert_eq!(person.iter().map(|one| one.principal.as_str()).collect::<Vec<_>>(), [principal]);
+    until("she was seen", async || gateway.store.people().await.is_ok_and(|people| people.len() == 1)).await;
+    assert_eq!(gateway.store.people().await.unwrap()[0].principal, principal);
+}
+
+#[tokio::test]
+async fn a_front_that_sleeps_tells_of_the_wait_and_answers_through_a_node() {
+    let (fleet, ollama) = (Fleet::new(), ollama().await);
+    let front = fleet.front().await.config(without_titles).start().await;
+    let alice = Person::of(&front);
+    let id = alice.begin(json!({})).await;
+    let mut answer = alice.speak(&id, &hello()).await;
+    let mut text = read_until(&mut answer, "event: wait").await;
+    text += &read_until(&mut answer, ": \n\n").await;
+    assert_eq!(alice.view(&id).await["conversation"]["busy"], true);
+    let node = fleet.node("one", &ollama).await.start().await;
+    meets(&front, &[&node]).await;
+    text += &timeout(LONG, answer.text()).await.unwrap().unwrap();
+    let said = events(&text);
+    let waits: Vec<_> = said.iter().filter(|(name, _)| name == "wait").map(|(_, data)| data).collect();
+    assert!(waits[0]["state"] != "queued" && waits[0]["seconds"].as_f64().unwrap() > 1.0, "{waits:?}");
+    let end = last(&said, "message");
+    assert_eq!(
+        (&end["message"]["content"], &end["message"]["state"]),
+        (&json!(streamed(&said)), &json!("whole"))
+    );
 }
 
 /// The log, when everything that was asked has ended.
 async fn lines(gateway: &TestGateway, log: &Capture) -> String {
-    until("all has ended", || gateway.gateway.shared.conversations.answers() == 0).await;
-    until("accounts are closed", || log.text().contains("/conversations/{id}/messages")).await;
+    until("all has ended", async || gateway.gateway.shared.conversations.answers() == 0).await;
+    until("accounts are closed", async || log.text().contains("/conversations/{id}/messages")).await;
     log.text()
 }
 
