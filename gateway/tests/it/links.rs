@@ -20,7 +20,7 @@ fn alice(gateway: &TestGateway) -> String {
 }
 
 /// A key that acts as alice, with its id.
-async fn linked(gateway: &TestGateway) -> (String, String) {
+pub async fn linked(gateway: &TestGateway) -> (String, String) {
     let wanted = json!({ "principal": alice(gateway) });
     let (status, made) = ask(gateway, "POST", &gateway.token_in("admins"), "/fleet/links", &wanted).await;
     assert_eq!(status, 200, "{made}");

@@ -37,6 +37,7 @@ mod keepalive;
 mod links;
 mod lists;
 mod loads;
+mod looks;
 mod models_fleet;
 mod moderation;
 mod networks;
