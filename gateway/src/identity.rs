@@ -139,6 +139,15 @@ impl Caller {
         self.forwarded.as_ref().map_or(Ok(()), |forwarded| forwarded.covers(body))
     }
 
+    /// The same caller, whose inference waits in this class; who may only ask when nobody else does stays so.
+    pub(crate) fn at(&self, priority: Priority) -> Self {
+        let mut rights = (*self.rights).clone();
+        if rights.priority != Priority::Batch {
+            rights.priority = priority;
+        }
+        Self { rights: Arc::new(rights), ..self.clone() }
+    }
+
     /// How much of the time that a request may wait is used up already.
     pub fn waited(&self) -> Duration {
         self.forwarded.as_ref().map_or(Duration::ZERO, |forwarded| forwarded.waited)

@@ -275,12 +275,7 @@ impl Journey {
 
     /// Where a job is worked on. Typed texts go first, files last; who may only ask when nobody else does stays so.
     pub(super) fn desk(&self, asked: Asked, priority: Priority, account: &mut Account) -> Desk {
-        let mut rights = (*asked.caller.rights).clone();
-        if rights.priority != Priority::Batch {
-            rights.priority = priority;
-        }
-        let caller = Caller { rights: Arc::new(rights), ..asked.caller };
-        Desk::new(self.apart(), asked.route, caller, asked.pass, account.hand_over())
+        Desk::new(self.apart(), asked.route, asked.caller.at(priority), asked.pass, account.hand_over())
     }
 }
 
