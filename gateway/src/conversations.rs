@@ -7,12 +7,12 @@
 
 mod clock;
 mod store;
-mod query;
+pub(crate) mod query;
 pub(crate) mod shapes;
 mod room;
 mod pen;
-mod transcript;
-mod shelf;
+pub(crate) mod transcript;
+pub(crate) mod shelf;
 mod edit;
 mod export;
 mod window;
