@@ -7,6 +7,8 @@ use gateway::config::settings::Role;
 use gateway::identity::{api_keys, link_codes};
 use serde_json::{Value, json};
 
+use crate::apis::{logged, until};
+use crate::hops::{Fleet, meets};
 use crate::moderation::{ask, log};
 use crate::support::{TestGateway, chat, ollama};
 
@@ -171,7 +173,7 @@ async fn an_acting_key_has_the_persons_limits_and_use() {
             "of both together"
         );
     }
-    crate::apis::until("they are accounted", || gateway.gateway.shared.queue.load().busy == 0).await;
+    until("they are accounted", || gateway.gateway.shared.queue.load().busy == 0).await;
     gateway.gateway.shared.books.usage.write().await;
     let today = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
     let used = gateway.store.usage_since(&today).await.unwrap();
@@ -202,4 +204,24 @@ async fn an_acting_key_is_out_with_its_person_and_by_its_id() {
     assert_eq!(actions, ["revoke", "allow", "deny", "link", "link"]);
     assert!(entries.iter().all(|entry| entry.principal == alice(&gateway)), "whom it concerns: {entries:?}");
     assert!(entries[0].detail.contains(&id));
+}
+
+#[tokio::test]
+async fn a_node_behind_a_front_knows_the_person_too() {
+    let (lines, _guard) = logged("info");
+    let (fleet, ollama) = (Fleet::new(), ollama().await);
+    let front = fleet.front().await.start().await;
+    let node = fleet.node("one", &ollama).await.start().await;
+    meets(&front, &[&node]).await;
+    let (key, _) = linked(&front).await;
+    let (status, told) = ask(&front, "POST", &key, "/api/chat", &chat(false)).await;
+    assert_eq!(status, 200, "{told}");
+    let chats = || {
+        let all = lines.text();
+        let parsed = all.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let chats = parsed.filter(|line| line["message"] == "request" && line["route"] == "/api/chat");
+        chats.map(|line| line["caller"].clone()).collect::<Vec<_>>()
+    };
+    until("front and node have accounted it", || chats().len() == 2).await;
+    assert_eq!(chats(), [json!(alice(&front)), json!(alice(&front))]);
 }
