@@ -17,6 +17,8 @@ mod broken_streams;
 mod canary;
 mod cancel;
 mod configuration;
+mod conversations;
+mod conversations_answers;
 mod corpora;
 mod credentials;
 mod deny;
