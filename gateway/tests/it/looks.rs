@@ -259,3 +259,54 @@ async fn an_acting_key_has_the_persons_conversations_and_nobody_elses() {
     assert_eq!(get(&format!("/conversations/{ONE}")).await.0, 200);
     assert_eq!(get(&format!("/conversations/{OTHER}")).await.0, 404);
 }
+
+#[tokio::test]
+async fn what_is_in_the_archive_is_seen_found_and_deleted_too() {
+    let ollama = ollama().await;
+    let folder = tempfile::TempDir::new().unwrap();
+    let archive = folder.path().to_str().unwrap().to_owned();
+    let builder = TestGateway::in_front_of(&ollama).await.config(|config| {
+        config.conversations.search = true;
+        config.conversations.archive = Some(archive);
+    });
+    let gateway = builder.start().await;
+    let said: Vec<String> = (0..120).map(|at| format!("Message number {at}.")).collect();
+    let said: Vec<&str> = said.iter().map(String::as_str).collect();
+    talk(&gateway, "alice", ONE, "Long", &said).await;
+    let alice = principal(&gateway, "alice");
+    let path = format!("/conversations/{ONE}");
+    let closed = ask(&gateway, "PATCH", &gateway.token(), &path, &json!({ "closed": true })).await;
+    assert_eq!((closed.0, &closed.1["archived"]), (200, &json!(true)), "{}", closed.1);
+    let left = gateway.store.messages(&alice, ONE, None, 1000).await.unwrap();
+    assert!(left.len() < said.len() && files(folder.path()) > 0, "{} are left in the table", left.len());
+
+    let one = json!({ "principal": alice, "id": ONE });
+    let mut seen = Vec::new();
+    let mut before = Value::Null;
+    loop {
+        let wanted = json!({ "principal": alice, "id": ONE, "limit": 50, "before": before });
+        let page = moderate(&gateway, "conversation", wanted).await.1;
+        let page_said = page["messages"].as_array().unwrap().iter().map(|one| one["content"].clone());
+        seen.splice(..0, page_said);
+        before = page["earlier"].clone();
+        if before.is_null() {
+            break;
+        }
+    }
+    assert_eq!(seen, said);
+    for text in ["number 0.", "number 119."] {
+        let (_, told) = moderate(&gateway, "search", json!({ "text": text })).await;
+        assert_eq!((&told["complete"], told["found"].as_array().unwrap().len()), (&json!(true), 1), "{told}");
+        assert!(told["found"][0]["excerpt"].as_str().unwrap().ends_with(text), "{told}");
+    }
+    let admin = gateway.token_in("admins");
+    assert_eq!(ask(&gateway, "DELETE", &admin, "/moderation/conversation", &one).await.0, 200);
+    assert_eq!(files(folder.path()), 0, "table and archive");
+    assert_eq!(moderate(&gateway, "conversation", one).await.0, 404);
+}
+
+/// Files in a folder and all below it.
+fn files(folder: &std::path::Path) -> usize {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.map(|path| if path.is_dir() { files(&path) } else { 1 }).sum()
+}
