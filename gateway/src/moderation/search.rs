@@ -52,7 +52,7 @@ impl Shared {
         }
         let principal = wanted.principal.as_deref().map(person).transpose()?;
         if !self.config.conversations.search {
-            return Err(Refusal::Forbidden(
+            return Err(Refusal::Invalid(
                 "searching in what people said is off here; the operators of this service can switch it on \
                  (`search = true` under `[conversations]`)"
                     .to_owned(),

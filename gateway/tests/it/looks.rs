@@ -186,7 +186,7 @@ async fn what_was_said_is_searched_where_that_is_on() {
     let ollama = ollama().await;
     let off = TestGateway::in_front_of(&ollama).await.start().await;
     let (status, told) = moderate(&off, "search", json!({ "text": "grüße" })).await;
-    assert!(status == 403 && told["error"].as_str().unwrap().contains("search = true"), "{told}");
+    assert!(status == 400 && told["error"].as_str().unwrap().contains("search = true"), "{told}");
     assert!(log(&off).await.is_empty());
 
     let gateway = searching(&ollama).await;
