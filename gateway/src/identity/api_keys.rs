@@ -74,6 +74,20 @@ pub fn make(
     Ok((secret, record))
 }
 
+/// The one key that an id, the beginning of its hash, names.
+///
+/// # Errors
+/// [`StoreError::NotAnId`] where none is named, [`StoreError::Ambiguous`] where several are.
+pub fn named<'a>(keys: &'a [KeyRecord], id: &str) -> Result<&'a KeyRecord, StoreError> {
+    let begins = |key: &&KeyRecord| id.len() >= key.hash.id().len() && key.hash.to_string().starts_with(id);
+    let mut named = keys.iter().filter(begins);
+    match (named.next(), named.next()) {
+        (Some(only), None) => Ok(only),
+        (Some(_), Some(_)) => Err(StoreError::Ambiguous(id.to_owned())),
+        (None, _) => Err(StoreError::NotAnId(id.to_owned())),
+    }
+}
+
 /// The form in which a key is kept.
 fn hash(secret: &str) -> KeyHash {
     KeyHash::new(sha256(secret.as_bytes()))

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use fleet::store::{AuditEntry, StoreError};
+use fleet::store::{AuditEntry, Store, StoreError};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -54,17 +54,8 @@ impl Shared {
     /// # Errors
     /// 503: it could not be written, and nothing may be shown or changed.
     pub(crate) async fn note(&self, by: &Principal, act: Act<'_>) -> Result<(), Refusal> {
-        let entry = AuditEntry {
-            at: Timestamp::now().as_second(),
-            by: by.as_str().to_owned(),
-            action: act.action.to_owned(),
-            principal: act.principal.to_owned(),
-            conversation: act.conversation.to_owned(),
-            detail: act.detail.to_owned(),
-            ..AuditEntry::default()
-        };
-        let fleet = &self.config.fleet.name;
-        let written = timeout(STORE_WAIT, self.store.append_audit(fleet, &entry)).await;
+        let written = write(&*self.store, &self.config.fleet.name, by.as_str(), act);
+        let written = timeout(STORE_WAIT, written).await;
         let entry = written.unwrap_or_else(|_| Err(late())).map_err(|error| {
             tracing::error!(%error, by = by.as_str(), action = act.action, "the audit log cannot be written");
             unwritten()
@@ -99,6 +90,28 @@ impl Shared {
             "intact": intact(&entries, wanted.before, most),
         }))
     }
+}
+
+/// Writes an entry.
+///
+/// # Errors
+/// As the store's; what was to be written down may then not be done.
+pub(crate) async fn write(
+    store: &dyn Store,
+    fleet: &str,
+    by: &str,
+    act: Act<'_>,
+) -> Result<AuditEntry, StoreError> {
+    let entry = AuditEntry {
+        at: Timestamp::now().as_second(),
+        by: by.to_owned(),
+        action: act.action.to_owned(),
+        principal: act.principal.to_owned(),
+        conversation: act.conversation.to_owned(),
+        detail: act.detail.to_owned(),
+        ..AuditEntry::default()
+    };
+    store.append_audit(fleet, &entry).await
 }
 
 /// Does each entry follow from the one before it? `entries` are the newest first, those of a page and the one before them,

@@ -84,13 +84,7 @@ mod tests {
         let line = |principal: &str, day: &str, requests| DayOfUse {
             principal: principal.to_owned(),
             day: day.to_owned(),
-            usage: Usage {
-                requests,
-                prompt_tokens: 2,
-                generated_tokens: 3,
-                gpu_seconds: 0.5,
-                ..Usage::default()
-            },
+            usage: Usage { requests, prompt_tokens: 2, generated_tokens: 3, gpu_seconds: 0.5 },
         };
         let used =
             vec![line("both", "2027-01-02", 1), line("both", "2027-01-01", 2), line("none", "2027-01-01", 0)];

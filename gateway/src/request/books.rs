@@ -129,7 +129,7 @@ impl Journey {
             (Book::History, _) => self.shared.history.as_json(),
             (Book::Links, _) => self.make_link(caller, read(&body)?).await?,
             (Book::Redeem, _) => self.redeem(caller, &read(&body)?).await?,
-            (Book::Moderation(look), _) => self.moderate(look, &body, caller).await?,
+            (Book::Moderation(look), _) => self.moderate(look, &head.method, &body, caller).await?,
             (Book::Costs, _) => self.costs(caller).await?,
             (Book::Catalogue, _) => self.catalogue().await,
             (Book::Hold, _) => return self.hold(caller, &read(&body)?).await,
@@ -173,15 +173,15 @@ impl Journey {
 
     async fn end_key(&self, caller: &Caller, old: OldKey) -> Result<Value, Refusal> {
         let keys = self.shared.store.keys().await.map_err(failed)?;
-        let unclear =
-            || Refusal::Invalid("there is not one key of this `id`; GET /fleet/keys lists them".to_owned());
-        let key = the_only(&keys, &old.id).ok_or_else(unclear)?;
+        let unclear = |error: StoreError| {
+            tracing::debug!(%error, "no key was revoked");
+            Refusal::Invalid("there is not one key of this `id`; GET /fleet/keys lists them".to_owned())
+        };
+        let key = api_keys::named(&keys, &old.id).map_err(unclear)?;
         let (principal, detail) = (Principal::of_record(key), format!("key {}", key.hash.id()));
         let act = Act { action: "revoke", principal: principal.as_str(), detail: &detail, ..Act::default() };
         self.shared.note(&caller.principal, act).await?;
-        if !self.shared.store.revoke_key(&key.hash.to_string()).await.map_err(failed)? {
-            return Err(unclear());
-        }
+        self.shared.store.revoke_key(&key.hash.to_string()).await.map_err(failed)?;
         tracing::info!(by = caller.principal.as_str(), id = old.id, "an API key was revoked");
         Ok(json!({ "id": old.id, "disabled": true }))
     }
@@ -247,13 +247,6 @@ impl Journey {
             "`principal` must be `<issuer>#<subject>` of a configured issuer, or `key#<owner>`".to_owned(),
         ))
     }
-}
-
-/// The key that this id names, if it names one.
-fn the_only<'a>(keys: &'a [KeyRecord], id: &str) -> Option<&'a KeyRecord> {
-    let mut named =
-        keys.iter().filter(|key| id.len() >= key.hash.id().len() && key.hash.to_string().starts_with(id));
-    named.next().filter(|_| named.next().is_none())
 }
 
 fn shown(key: &KeyRecord) -> Value {

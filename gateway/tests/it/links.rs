@@ -7,6 +7,8 @@ use gateway::config::settings::Role;
 use gateway::identity::{api_keys, link_codes};
 use serde_json::{Value, json};
 
+use crate::apis::{logged, until};
+use crate::hops::{Fleet, meets};
 use crate::moderation::{ask, log};
 use crate::support::{TestGateway, chat, ollama};
 
@@ -20,7 +22,7 @@ fn alice(gateway: &TestGateway) -> String {
 }
 
 /// A key that acts as alice, with its id.
-async fn linked(gateway: &TestGateway) -> (String, String) {
+pub async fn linked(gateway: &TestGateway) -> (String, String) {
     let wanted = json!({ "principal": alice(gateway) });
     let (status, made) = ask(gateway, "POST", &gateway.token_in("admins"), "/fleet/links", &wanted).await;
     assert_eq!(status, 200, "{made}");
@@ -171,14 +173,14 @@ async fn an_acting_key_has_the_persons_limits_and_use() {
             "of both together"
         );
     }
-    crate::apis::until("they are accounted", || gateway.gateway.shared.queue.load().busy == 0).await;
+    until("they are accounted", || gateway.gateway.shared.queue.load().busy == 0).await;
     gateway.gateway.shared.books.usage.write().await;
     let today = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
     let used = gateway.store.usage_since(&today).await.unwrap();
     let sum: u64 =
         used.iter().filter(|line| line.principal == alice(&gateway)).map(|line| line.usage.requests).sum();
     assert!(sum >= 4, "{used:?}");
-    assert!(used.iter().all(|line| !line.principal.contains("telegram\"")), "nothing is the label's");
+    assert!(used.iter().all(|line| line.principal != "key#telegram"), "nothing is the label's");
 }
 
 #[tokio::test]
@@ -193,7 +195,6 @@ async fn an_acting_key_is_out_with_its_person_and_by_its_id() {
     becomes(&gateway, &key, 403).await;
     let allowed = json!({ "principal": alice(&gateway) });
     assert_eq!(ask(&gateway, "DELETE", &admin, "/fleet/denials", &allowed).await.0, 200);
-    becomes(&gateway, &key, 200).await;
     assert_eq!(ask(&gateway, "DELETE", &admin, "/fleet/keys", &json!({ "id": id })).await.0, 200);
     becomes(&gateway, &key, 401).await;
     becomes(&gateway, &gateway.token(), 200).await;
@@ -202,4 +203,24 @@ async fn an_acting_key_is_out_with_its_person_and_by_its_id() {
     assert_eq!(actions, ["revoke", "allow", "deny", "link", "link"]);
     assert!(entries.iter().all(|entry| entry.principal == alice(&gateway)), "whom it concerns: {entries:?}");
     assert!(entries[0].detail.contains(&id));
+}
+
+#[tokio::test]
+async fn a_node_behind_a_front_knows_the_person_too() {
+    let (lines, _guard) = logged("info");
+    let (fleet, ollama) = (Fleet::new(), ollama().await);
+    let front = fleet.front().await.start().await;
+    let node = fleet.node("one", &ollama).await.start().await;
+    meets(&front, &[&node]).await;
+    let (key, _) = linked(&front).await;
+    let (status, told) = ask(&front, "POST", &key, "/api/chat", &chat(false)).await;
+    assert_eq!(status, 200, "{told}");
+    let chats = || {
+        let all = lines.text();
+        let parsed = all.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let chats = parsed.filter(|line| line["message"] == "request" && line["route"] == "/api/chat");
+        chats.map(|line| line["caller"].clone()).collect::<Vec<_>>()
+    };
+    until("front and node have accounted it", || chats().len() == 2).await;
+    assert_eq!(chats(), [json!(alice(&front)), json!(alice(&front))]);
 }

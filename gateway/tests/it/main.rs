@@ -42,6 +42,7 @@ mod keepalive;
 mod links;
 mod lists;
 mod loads;
+mod looks;
 mod models_fleet;
 mod moderation;
 mod networks;

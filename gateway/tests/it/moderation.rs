@@ -21,7 +21,7 @@ pub async fn log(gateway: &TestGateway) -> Vec<AuditEntry> {
 }
 
 /// The table, past the gateway.
-fn table(gateway: &TestGateway) -> Connection {
+pub fn table(gateway: &TestGateway) -> Connection {
     let file = Connection::open(gateway.dir.path().join("fleet.db")).unwrap();
     file.busy_timeout(std::time::Duration::from_secs(20)).unwrap();
     file

@@ -62,6 +62,10 @@ async fn a_key_is_made_listed_and_revoked() {
     assert!(made.contains(id));
     run(&["revoke", id]).await.unwrap();
     assert!(run(&["list"]).await.unwrap().lines().any(|row| row.contains("revoked") && row.starts_with(id)));
+    let log = fleet::store::OversightStore::audit(&store, "default", None, 10).await.unwrap();
+    let entries: Vec<_> = log.iter().map(|entry| (entry.action.as_str(), entry.principal.as_str())).collect();
+    assert_eq!(entries, [("revoke", "key#nightly"), ("key", "key#Zoë's laptop"), ("key", "key#nightly")]);
+    assert!(log[0].detail.contains(id) && log[2].detail.contains(id));
 }
 
 #[tokio::test]
