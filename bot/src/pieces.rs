@@ -1,6 +1,6 @@
 //! A long text as messages that are short enough, each with its own marks.
 
-use teloxide::types::{MessageEntity, MessageEntityKind};
+use teloxide_core::types::{MessageEntity, MessageEntityKind};
 
 use crate::markup::{Shown, Style};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use fleet::shutdown::Tasks;
-use teloxide::types::{Me, Update, UpdateKind};
+use teloxide_core::types::{Me, Update, UpdateKind};
 use tokio::time::sleep;
 
 use crate::chat::{Chats, Heard, Talk, listed};

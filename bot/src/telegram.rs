@@ -10,14 +10,14 @@ use std::time::Duration;
 use anyhow::Context;
 use bytes::Bytes;
 use reqwest_of_teloxide::Client;
-use teloxide::payloads::{
+use teloxide_core::payloads::{
     EditMessageTextSetters, GetUpdatesSetters, SendDocumentSetters, SendMessageSetters,
 };
-use teloxide::requests::{Request, Requester};
-use teloxide::types::{
+use teloxide_core::requests::{Request, Requester};
+use teloxide_core::types::{
     AllowedUpdate, BotCommand, ChatAction, ChatId, InputFile, LinkPreviewOptions, Me, MessageId, Update,
 };
-use teloxide::{ApiError, RequestError};
+use teloxide_core::{ApiError, RequestError};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use self::pace::{Kind, Pace};
@@ -114,7 +114,7 @@ fn told(error: &reqwest_of_teloxide::Error) -> String {
 
 /// Telegram, seen by one bot.
 pub struct Telegram {
-    bot: teloxide::Bot,
+    bot: teloxide_core::Bot,
     pace: Mutex<Pace>,
 }
 
@@ -130,7 +130,7 @@ impl Telegram {
         let client = Client::builder().connect_timeout(CONNECT).timeout(CALL).tcp_nodelay(true);
         let url = config.telegram_url.parse().context("telegram_url")?;
         let client = client.build().map_err(|error| anyhow::anyhow!("making a client: {}", told(&error)))?;
-        let bot = teloxide::Bot::with_client(config.token.reveal(), client).set_api_url(url);
+        let bot = teloxide_core::Bot::with_client(config.token.reveal(), client).set_api_url(url);
         Ok(Self { bot, pace: Mutex::new(Pace::new(Instant::now())) })
     }
 
@@ -203,7 +203,7 @@ impl Telegram {
     async fn formatted<'a, T, F>(
         &self,
         piece: &'a Piece,
-        call: impl Fn(&'a [teloxide::types::MessageEntity]) -> F,
+        call: impl Fn(&'a [teloxide_core::types::MessageEntity]) -> F,
     ) -> Result<T, RequestError>
     where
         F: Future<Output = Result<T, RequestError>>,

@@ -1,33 +1,45 @@
 //! What people can say to the bot, beside what they say to a model.
 
-use teloxide::types::BotCommand;
-use teloxide::utils::command::{BotCommands, ParseError};
+use teloxide_core::types::BotCommand;
 
-/// The commands. Their descriptions are what Telegram shows.
-#[derive(BotCommands, Debug, Clone, PartialEq, Eq)]
-#[command(rename_rule = "lowercase")]
+/// The commands.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Link yourself by the code of an administrator
+    /// Links oneself by the code of an administrator.
     Start(String),
-    /// What I can do
+    /// What there is.
     Help,
-    /// Am I there, and who are you to me?
+    /// A greeting.
     Hello,
-    /// Say the same back
+    /// The same back.
     Echo(String),
-    /// The models you may use
+    /// What models there are.
     Models,
-    /// Talk to another model: /model NAME
+    /// Another model.
     Model(String),
-    /// Begin a new conversation
+    /// A new conversation.
     New,
-    /// Your latest conversations; /history 2 goes on with the second
+    /// The latest conversations; with a number, one of them.
     History(String),
-    /// All your conversations as a file
+    /// Everything as a file.
     Export,
-    /// End the answer that is being written
+    /// The end of what is being written.
     Stop,
 }
+
+/// Names, and what Telegram shows of them while one types `/`.
+const TOLD: [(&str, &str); 10] = [
+    ("start", "Link yourself: /start CODE, by the code of an administrator"),
+    ("help", "What I can do"),
+    ("hello", "Am I there, and which model do you talk to?"),
+    ("echo", "The same back, without a model"),
+    ("models", "The models you may use"),
+    ("model", "Talk to another model: /model NAME"),
+    ("new", "Begin a new conversation"),
+    ("history", "Your latest conversations; /history 2 goes on with the second"),
+    ("export", "All your conversations as a file"),
+    ("stop", "End the answer that is being written"),
+];
 
 /// What a text is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,36 +54,43 @@ pub enum Said {
     Text(String),
 }
 
-/// Reads a text; `name` is the bot's.
+/// Reads a text; `name` is the bot's, which a command may be addressed to (`/help@fleet_bot`).
 pub fn read(text: &str, name: &str) -> Said {
     let text = text.trim();
-    if !text.starts_with('/') {
-        return Said::Text(text.to_owned());
+    let Some(command) = text.strip_prefix('/') else { return Said::Text(text.to_owned()) };
+    let (word, rest) = command.split_once(char::is_whitespace).unwrap_or((command, ""));
+    let (word, addressed) = word.split_once('@').unwrap_or((word, name));
+    if !addressed.eq_ignore_ascii_case(name) {
+        return Said::NotForUs;
     }
-    match Command::parse(text, name) {
-        Ok(command) => Said::Command(command),
-        Err(ParseError::WrongBotName(_)) => Said::NotForUs,
-        // `/help me`: what is behind a command that takes nothing is not worth an error.
-        Err(ParseError::TooManyArguments { .. }) => {
-            let first = text.split_whitespace().next().unwrap_or(text);
-            Command::parse(first, name).map_or(Said::UnknownCommand, Said::Command)
-        }
-        Err(_) => Said::UnknownCommand,
-    }
+    named(&word.to_lowercase(), rest.trim()).map_or(Said::UnknownCommand, Said::Command)
 }
 
-/// The list that Telegram shows while one types `/`.
+fn named(word: &str, rest: &str) -> Option<Command> {
+    let rest = rest.to_owned();
+    Some(match word {
+        "start" => Command::Start(rest),
+        "help" => Command::Help,
+        "hello" => Command::Hello,
+        "echo" => Command::Echo(rest),
+        "models" => Command::Models,
+        "model" => Command::Model(rest),
+        "new" => Command::New,
+        "history" => Command::History(rest),
+        "export" => Command::Export,
+        "stop" => Command::Stop,
+        _ => return None,
+    })
+}
+
+/// The list that Telegram shows.
 pub fn listed() -> Vec<BotCommand> {
-    Command::bot_commands()
+    TOLD.iter().map(|(name, what)| BotCommand::new(*name, *what)).collect()
 }
 
 /// The same for /help.
 pub fn described() -> String {
-    let lines = listed().into_iter().map(|command| {
-        let name = command.command.trim_start_matches('/').to_owned();
-        format!("/{name} – {}", command.description)
-    });
-    lines.collect::<Vec<_>>().join("\n")
+    TOLD.map(|(name, what)| format!("/{name} – {what}")).join("\n")
 }
 
 #[cfg(test)]
@@ -83,9 +102,12 @@ mod tests {
         let command = |text: &str| read(text, "fleet_bot");
         assert_eq!(command("/start ABC-DEF"), Said::Command(Command::Start("ABC-DEF".to_owned())));
         assert_eq!(command("/start"), Said::Command(Command::Start(String::new())));
-        assert_eq!(command("/echo two  words"), Said::Command(Command::Echo("two  words".to_owned())));
         assert_eq!(
-            command("/model@fleet_bot gemma3:4b"),
+            command("/echo two  words\n/x"),
+            Said::Command(Command::Echo("two  words\n/x".to_owned()))
+        );
+        assert_eq!(
+            command("/Model@Fleet_bot gemma3:4b"),
             Said::Command(Command::Model("gemma3:4b".to_owned()))
         );
         assert_eq!(command(" /help me "), Said::Command(Command::Help));
@@ -95,8 +117,10 @@ mod tests {
     }
 
     #[test]
-    fn every_command_is_described() {
-        assert_eq!(listed().len(), 10);
+    fn every_command_that_is_told_exists() {
+        for (name, _) in TOLD {
+            assert!(named(name, "").is_some(), "{name}");
+        }
         assert!(described().contains("/model – Talk to another model"), "{}", described());
     }
 }
