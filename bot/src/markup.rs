@@ -88,8 +88,8 @@ struct Writer {
     gap: usize,
     /// Open lists: the number of the next item, or none.
     lists: Vec<Option<u64>>,
-    /// Nothing follows the item's mark yet.
-    fresh_item: bool,
+    /// Nothing follows the mark of an item, or the beginning of a quote, yet.
+    fresh: bool,
     /// Where the outermost quote began, and how many are open.
     quotes: (usize, usize),
     /// Where the code began, and its language.
@@ -139,6 +139,7 @@ impl Writer {
                     self.quotes.0 = self.text.len();
                 }
                 self.quotes.1 += 1;
+                self.fresh = true;
             }
             Tag::CodeBlock(kind) => {
                 self.block();
@@ -181,7 +182,7 @@ impl Writer {
             }
             TagEnd::List(_) => {
                 self.lists.pop();
-                self.fresh_item = false;
+                self.fresh = false;
             }
             TagEnd::Link | TagEnd::Image => match self.elsewhere.pop().flatten() {
                 Some(address) => self.write(&format!(" ({address})")),
@@ -195,13 +196,13 @@ impl Writer {
 
     /// What follows is a block of its own: within a list on a line of its own, else after an empty line.
     fn block(&mut self) {
-        if !std::mem::take(&mut self.fresh_item) && !self.text.is_empty() {
+        if !std::mem::take(&mut self.fresh) && !self.text.is_empty() {
             self.gap = self.gap.max(if self.lists.is_empty() { 2 } else { 1 });
         }
     }
 
     fn item(&mut self) {
-        self.fresh_item = false;
+        self.fresh = false;
         self.block();
         let depth = self.lists.len().saturating_sub(1);
         let mark = match self.lists.last_mut() {
@@ -212,7 +213,7 @@ impl Writer {
             _ => "• ".to_owned(),
         };
         self.write_as(&format!("{}{mark}", "   ".repeat(depth)), &[]);
-        self.fresh_item = true;
+        self.fresh = true;
     }
 
     fn link(&mut self, address: &str) {
@@ -254,7 +255,7 @@ impl Writer {
         if text.is_empty() {
             return;
         }
-        self.fresh_item = false;
+        self.fresh = false;
         self.catch_up();
         let from = self.text.len();
         self.text.push_str(text);

@@ -277,6 +277,8 @@ impl Telegram {
             tried += 1;
             let at = self.pace().take(chat, kind, Instant::now());
             sleep_until(at).await;
+            let at = self.pace().take_among_all(Instant::now());
+            sleep_until(at).await;
             match call().await {
                 Err(RequestError::RetryAfter(wait)) if tried < TRIES => {
                     tracing::warn!(seconds = wait.seconds(), "Telegram asks to wait");

@@ -63,15 +63,14 @@ impl Pace {
         Self { chats: HashMap::new(), all: Meter(now) }
     }
 
-    /// When something may go to a chat.
+    /// When something may go to a chat, as far as that chat is concerned.
     pub fn free_at(&self, chat: i64, kind: Kind, now: Instant) -> Instant {
-        let all = self.all.free_at(ALL, ALL.at_once, now);
-        let Some(chat) = self.chats.get(&chat) else { return all };
+        let Some(chat) = self.chats.get(&chat) else { return now };
         let at_once = if kind == Kind::Edit { 1 } else { CHAT.at_once };
-        chat.meter.free_at(CHAT, at_once, now).max(chat.held_until).max(all)
+        chat.meter.free_at(CHAT, at_once, now).max(chat.held_until)
     }
 
-    /// The same, and it is taken: the caller sends then.
+    /// The same, and it is taken: the caller waits until then, and then for its place among all chats.
     pub fn take(&mut self, chat: i64, kind: Kind, now: Instant) -> Instant {
         let at = self.free_at(chat, kind, now);
         if self.chats.len() >= MANY {
@@ -79,6 +78,13 @@ impl Pace {
         }
         let entry = self.chats.entry(chat).or_insert(Chat { meter: Meter(at), held_until: at });
         entry.meter.takes(CHAT, at);
+        at
+    }
+
+    /// When whoever may send to their chat `now` may really do so. Asked only then: a place that is taken for later
+    /// would hold up all the others.
+    pub fn take_among_all(&mut self, now: Instant) -> Instant {
+        let at = self.all.free_at(ALL, ALL.at_once, now);
         self.all.takes(ALL, at);
         at
     }
@@ -133,7 +139,7 @@ mod tests {
     fn no_second_sees_more_than_thirty() {
         let now = Instant::now();
         let mut pace = Pace::new(now);
-        let at: Vec<u128> = (0..200).map(|chat| after(now, pace.take(chat, Kind::New, now))).collect();
+        let at: Vec<u128> = (0..200).map(|_| after(now, pace.take_among_all(now))).collect();
         for begin in &at {
             let within = at.iter().filter(|other| (*begin..begin + 1000).contains(*other)).count();
             assert!(within <= 30, "{within} from {begin}");
