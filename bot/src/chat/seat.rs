@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::commands::{self, Command, Said};
@@ -19,6 +19,8 @@ use crate::telegram::MOST_BYTES;
 const QUIET: Duration = Duration::from_secs(600);
 /// Wrong codes that a person may try in that time. One code in 2^128 is right, but each try costs the gateway a look.
 const WRONG_CODES: u32 = 5;
+/// A turn that has shown its end is over by then.
+const SETTLING: Duration = Duration::from_secs(2);
 /// Conversations that /history shows.
 const HISTORY: usize = 10;
 
@@ -262,8 +264,11 @@ impl Seat {
     }
 
     async fn ask(&mut self, id: u64, person: Person, text: String) {
-        if self.is_busy() {
-            return self.say(words::BUSY).await;
+        if let Some((turn, _)) = &mut self.turn {
+            // One whose last word is shown already ends at once; who is quick must not be sent away.
+            if timeout(SETTLING, turn).await.is_err() {
+                return self.say(words::BUSY).await;
+            }
         }
         self.begin(id, |turn| turn.run(person, text));
     }
@@ -275,10 +280,6 @@ impl Seat {
         let stop = CancellationToken::new();
         let turn = Turn { talk: self.talk.clone(), chat: self.chat, id, stop: stop.clone() };
         self.turn = Some((self.talk.tasks.spawn(work(turn)), stop));
-    }
-
-    fn is_busy(&self) -> bool {
-        self.turn.as_ref().is_some_and(|(turn, _)| !turn.is_finished())
     }
 
     async fn stop(&self) {

@@ -44,6 +44,15 @@ struct Place<'a> {
     conversation: &'a str,
 }
 
+/// How the showing of an answer ended.
+#[derive(Debug, PartialEq, Eq)]
+enum Showing {
+    /// With the answer.
+    Whole,
+    /// With the process.
+    CutShort,
+}
+
 /// A question that the gateway has taken.
 struct Asked {
     conversation: String,
@@ -75,7 +84,7 @@ impl Turn {
         Box::pin(self.follow(place, reading, shown, view)).await;
     }
 
-    /// Reads and shows until both are done, or the process ends: then the answer stays unfinished in memory.
+    /// Reads and shows until the end. Where the process ends before, the answer stays unfinished in memory.
     async fn follow(
         &self,
         place: Place<'_>,
@@ -83,17 +92,19 @@ impl Turn {
         shown: watch::Receiver<Progress>,
         view: View,
     ) {
-        let both = async { tokio::join!(self.show(place, shown, view), reading).0 };
-        let ended = async {
-            tokio::select! {
-                shown = both => shown,
-                never = self.pass_on_stop(place) => never,
-            }
+        let only_reads = async {
+            reading.await;
+            std::future::pending().await
         };
-        if let Some(ended) = self.talk.tasks.draining().run_until_cancelled(ended).await {
-            if let Err(error) = ended {
-                tracing::warn!(%error, "an answer could not be shown to its end");
-            }
+        let ended = tokio::select! {
+            shown = self.show(place, shown, view) => shown,
+            never = only_reads => never,
+            never = self.pass_on_stop(place) => never,
+        };
+        if let Err(error) = &ended {
+            tracing::warn!(%error, "an answer could not be shown to its end");
+        }
+        if ended != Ok(Showing::CutShort) {
             self.talk.memory.change(|state| state.unfinished.remove(&self.id)).await;
         }
     }
@@ -204,17 +215,19 @@ impl Turn {
         progress.send_modify(|known| known.finish(End::Lost));
     }
 
-    /// Shows what is known, as often as the chat's pace allows, and the end in any case.
+    /// Shows what is known, as often as the chat's pace allows, and the end in any case but that of the process.
     async fn show(
         &self,
         place: Place<'_>,
         mut progress: watch::Receiver<Progress>,
         mut view: View,
-    ) -> Result<(), TelegramError> {
+    ) -> Result<Showing, TelegramError> {
         let mut remembered = None;
         loop {
             self.talk.telegram.quiet(self.chat).await;
             let known = progress.borrow_and_update().clone();
+            // Before, so that nothing is lost if the process dies now; after, so that it goes on in the same messages.
+            self.remember(&known, place.conversation, &view, &mut remembered).await;
             if let Some(shown) = known.shown(Instant::now()) {
                 match view.show(&self.talk.telegram, cut(&shown, MOST)).await {
                     Err(TelegramError::Refused(reason)) if !known.is_over() => {
@@ -224,14 +237,15 @@ impl Turn {
                 }
             }
             if known.is_over() {
-                return Ok(());
+                return Ok(Showing::Whole);
             }
             self.remember(&known, place.conversation, &view, &mut remembered).await;
             tokio::select! {
+                () = self.talk.tasks.draining().cancelled() => return Ok(Showing::CutShort),
                 changed = progress.changed() => {
                     // Whoever read has given up without an end: there is none to show.
                     if changed.is_err() && !progress.borrow().is_over() {
-                        return Ok(());
+                        return Ok(Showing::Whole);
                     }
                 }
                 () = sleep(COUNT_EVERY), if known.counts() => {}

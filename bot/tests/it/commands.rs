@@ -1,8 +1,12 @@
 //! What the commands do.
 
 use crate::support::{ANN, World};
+side_by_side! {
+    models_are_listed_and_chosen_each_with_its_conversation,
+    a_new_conversation_begins_and_an_old_one_goes_on,
+    an_export_is_a_file_if_telegram_can_take_it,
+}
 
-#[tokio::test]
 async fn models_are_listed_and_chosen_each_with_its_conversation() {
     let world = World::linked().await;
     world.asked("/hello", "Hello, Person 41! You talk to").await;
@@ -23,7 +27,6 @@ async fn models_are_listed_and_chosen_each_with_its_conversation() {
     world.asked("/nothing", "/help lists them all").await;
 }
 
-#[tokio::test]
 async fn a_new_conversation_begins_and_an_old_one_goes_on() {
     let world = World::linked().await;
     world.asked("/history", "There is no conversation yet").await;
@@ -38,7 +41,6 @@ async fn a_new_conversation_begins_and_an_old_one_goes_on() {
     assert_eq!(world.gateway.questions(), [vec!["One", "Three"], vec!["Two"]]);
 }
 
-#[tokio::test]
 async fn an_export_is_a_file_if_telegram_can_take_it() {
     let world = World::linked().await;
     world.asked("/export", "All your conversations.").await;

@@ -6,8 +6,16 @@ use demo::telegram::Failure;
 
 use crate::scripted::Step::{Hold, Say};
 use crate::support::{ANN, World};
+side_by_side! {
+    a_long_answer_is_several_messages_and_none_is_too_long,
+    however_fast_a_model_is_a_chat_is_changed_once_a_second,
+    a_flood_wait_is_kept_and_the_answer_comes_after_it,
+    when_telegram_refuses_marks_the_words_come_without,
+    an_edit_whose_answer_was_lost_is_repeated_and_a_message_is_not,
+    who_has_blocked_the_bot_or_deleted_a_message_stops_nothing,
+    many_chats_at_once_stay_within_the_whole_rate,
+}
 
-#[tokio::test]
 async fn a_long_answer_is_several_messages_and_none_is_too_long() {
     let world = World::linked().await;
     let paragraphs: Vec<String> =
@@ -29,7 +37,6 @@ async fn a_long_answer_is_several_messages_and_none_is_too_long() {
     assert_eq!(world.telegram.floods(), 0);
 }
 
-#[tokio::test]
 async fn however_fast_a_model_is_a_chat_is_changed_once_a_second() {
     let world = World::linked().await;
     world.gateway.answers((0..150).map(|n| Say(format!("{n} "))));
@@ -43,7 +50,6 @@ async fn however_fast_a_model_is_a_chat_is_changed_once_a_second() {
     assert_eq!(world.telegram.floods(), 0);
 }
 
-#[tokio::test]
 async fn a_flood_wait_is_kept_and_the_answer_comes_after_it() {
     let world = World::linked().await;
     world.telegram.fail_next("editMessageText", Failure::FloodWait(3));
@@ -55,7 +61,6 @@ async fn a_flood_wait_is_kept_and_the_answer_comes_after_it() {
     assert_eq!(world.telegram.floods(), 0);
 }
 
-#[tokio::test]
 async fn when_telegram_refuses_marks_the_words_come_without() {
     let world = World::linked().await;
     let refused = "Bad Request: can't parse entities: somehow".to_owned();
@@ -66,7 +71,6 @@ async fn when_telegram_refuses_marks_the_words_come_without() {
     assert_eq!((message.text.as_str(), message.entities.len()), ("Bold", 0));
 }
 
-#[tokio::test]
 async fn an_edit_whose_answer_was_lost_is_repeated_and_a_message_is_not() {
     let world = World::linked().await;
     world.telegram.fail_next("editMessageText", Failure::Lost);
@@ -82,7 +86,6 @@ async fn an_edit_whose_answer_was_lost_is_repeated_and_a_message_is_not() {
     assert_eq!(echoes, 1);
 }
 
-#[tokio::test]
 async fn who_has_blocked_the_bot_or_deleted_a_message_stops_nothing() {
     let world = World::linked().await;
     world.gateway.answers([Say("One".to_owned()), Hold, Say(", two".to_owned())]);
@@ -97,7 +100,6 @@ async fn who_has_blocked_the_bot_or_deleted_a_message_stops_nothing() {
     world.telegram.until_last(42, "I only talk to people").await.unwrap();
 }
 
-#[tokio::test]
 async fn many_chats_at_once_stay_within_the_whole_rate() {
     let world = World::new().await;
     for person in 100..160 {

@@ -4,8 +4,15 @@ use std::os::unix::fs::PermissionsExt;
 
 use crate::scripted::{CODE, KEY};
 use crate::support::{ANN, World};
+side_by_side! {
+    a_stranger_is_told_how_to_be_linked_and_nothing_else_works,
+    a_code_links_a_person_and_the_key_is_nobodys_to_read,
+    wrong_codes_come_to_an_end,
+    a_link_that_is_no_more_is_said_and_forgotten,
+    in_a_group_it_talks_to_nobody,
+    what_is_no_text_is_answered_so,
+}
 
-#[tokio::test]
 async fn a_stranger_is_told_how_to_be_linked_and_nothing_else_works() {
     let world = World::new().await;
     let sentence = "I only talk to people whom an administrator";
@@ -23,7 +30,6 @@ async fn a_stranger_is_told_how_to_be_linked_and_nothing_else_works() {
     assert_eq!(world.gateway.calls(), Vec::<String>::new());
 }
 
-#[tokio::test]
 async fn a_code_links_a_person_and_the_key_is_nobodys_to_read() {
     let world = World::new().await;
     world.asked("/start WRONG", "That code is wrong").await;
@@ -40,7 +46,6 @@ async fn a_code_links_a_person_and_the_key_is_nobodys_to_read() {
     world.telegram.until_last(42, "I only talk to people").await.unwrap();
 }
 
-#[tokio::test]
 async fn wrong_codes_come_to_an_end() {
     let world = World::new().await;
     for _ in 0..5 {
@@ -53,7 +58,6 @@ async fn wrong_codes_come_to_an_end() {
     assert_eq!(world.telegram.floods(), 0);
 }
 
-#[tokio::test]
 async fn a_link_that_is_no_more_is_said_and_forgotten() {
     let world = World::linked().await;
     world.gateway.revoke();
@@ -62,7 +66,6 @@ async fn a_link_that_is_no_more_is_said_and_forgotten() {
     assert!(!std::fs::read_to_string(world.state()).unwrap().contains(KEY));
 }
 
-#[tokio::test]
 async fn in_a_group_it_talks_to_nobody() {
     let world = World::linked().await;
     world.telegram.say_in(-7, ANN, "just among us");
@@ -75,7 +78,6 @@ async fn in_a_group_it_talks_to_nobody() {
     assert!(world.gateway.questions().is_empty());
 }
 
-#[tokio::test]
 async fn what_is_no_text_is_answered_so() {
     let world = World::linked().await;
     world.telegram.send_picture(ANN);

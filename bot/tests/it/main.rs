@@ -6,6 +6,23 @@
     reason = "tests have no tracker to wait for: their tasks end with their runtime"
 )]
 
+/// Runs the promises of a file side by side: each spends most of its time in waiting for Telegram's pace.
+macro_rules! side_by_side {
+    ($($promise:ident,)+) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn all_promises() {
+            let running = [$((stringify!($promise), tokio::spawn($promise()))),+];
+            let mut broken = Vec::new();
+            for (promise, outcome) in running {
+                if outcome.await.is_err() {
+                    broken.push(promise);
+                }
+            }
+            assert!(broken.is_empty(), "broken: {broken:#?}; each says why above");
+        }
+    };
+}
+
 mod scripted;
 mod support;
 mod links;

@@ -6,6 +6,11 @@ use tokio::process::Command;
 
 use crate::scripted::{CODE, KEY, OWN_KEY};
 use crate::support::World;
+side_by_side! {
+    it_teaches_and_checks,
+    a_token_that_telegram_does_not_know_ends_it_and_is_not_shown,
+    nothing_that_it_writes_holds_a_secret_or_what_was_said,
+}
 
 fn bot(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bot"));
@@ -20,7 +25,6 @@ async fn output(command: &mut Command) -> (Output, String) {
     (output, text)
 }
 
-#[tokio::test]
 async fn it_teaches_and_checks() {
     let (help, text) = output(&mut bot(&["--help"])).await;
     assert!(help.status.success() && text.contains("@BotFather") && text.contains("BOT__TOKEN"), "{text}");
@@ -37,7 +41,6 @@ async fn it_teaches_and_checks() {
     assert!(right.status.success() && text.contains("the configuration is right"), "{text}");
 }
 
-#[tokio::test]
 async fn a_token_that_telegram_does_not_know_ends_it_and_is_not_shown() {
     let world = World::new().await;
     let file = world.folder.path().join("bot.toml");
@@ -54,7 +57,6 @@ async fn a_token_that_telegram_does_not_know_ends_it_and_is_not_shown() {
     );
 }
 
-#[tokio::test]
 async fn nothing_that_it_writes_holds_a_secret_or_what_was_said() {
     let mut world = World::new().await;
     world.end_bot().await;

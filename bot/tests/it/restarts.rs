@@ -2,8 +2,13 @@
 
 use crate::scripted::Step::{Hold, Say};
 use crate::support::{ANN, World};
+side_by_side! {
+    links_and_conversations_are_kept,
+    an_update_that_comes_again_is_not_answered_again,
+    an_answer_under_way_is_shown_to_its_end_by_the_next_process,
+    an_answer_that_ended_meanwhile_is_shown_too,
+}
 
-#[tokio::test]
 async fn links_and_conversations_are_kept() {
     let mut world = World::linked().await;
     world.asked("One", "You said: One").await;
@@ -14,7 +19,6 @@ async fn links_and_conversations_are_kept() {
     assert_eq!(world.gateway.questions(), [["One", "Two"]]);
 }
 
-#[tokio::test]
 async fn an_update_that_comes_again_is_not_answered_again() {
     let mut world = World::linked().await;
     world.asked("One", "You said: One").await;
@@ -28,7 +32,6 @@ async fn an_update_that_comes_again_is_not_answered_again() {
     assert_eq!(linked, 1);
 }
 
-#[tokio::test]
 async fn an_answer_under_way_is_shown_to_its_end_by_the_next_process() {
     let mut world = World::linked().await;
     world.gateway.answers([Say("The first half".to_owned()), Hold, Say(" and the second".to_owned())]);
@@ -42,11 +45,12 @@ async fn an_answer_under_way_is_shown_to_its_end_by_the_next_process() {
     let whole = "The first half and the second";
     world.telegram.until(ANN, |says| says.iter().any(|text| text == whole)).await.unwrap();
     assert_eq!(world.telegram.chat(ANN).len(), before + 2, "no message but the question and its answer came");
-    world.asked("Next", "You said: Next").await;
+    world.say("Next");
+    world.telegram.until(ANN, |says| says.last().unwrap() == "You said: Next").await.unwrap();
+    world.end_bot().await;
     assert!(!std::fs::read_to_string(world.state()).unwrap().contains("unfinished"));
 }
 
-#[tokio::test]
 async fn an_answer_that_ended_meanwhile_is_shown_too() {
     let mut world = World::linked().await;
     world.gateway.answers([Say("Half".to_owned()), Hold, Say(" and half".to_owned())]);

@@ -2,12 +2,20 @@
 
 use crate::scripted::Step::{Break, Fail, Hold, Say, Wait};
 use crate::support::{ANN, World};
+side_by_side! {
+    an_answer_grows_and_is_formatted,
+    one_turn_at_a_time_and_stop_keeps_what_had_come,
+    the_wait_for_a_sleeping_fleet_is_shown_and_counted,
+    a_broken_connection_loses_nothing,
+    failures_are_told_in_words,
+    a_conversation_that_is_over_is_followed_by_a_new_one,
+    what_is_written_on_the_page_at_the_same_time_is_told,
+}
 
 fn say(text: &str) -> crate::scripted::Step {
     Say(text.to_owned())
 }
 
-#[tokio::test]
 async fn an_answer_grows_and_is_formatted() {
     let world = World::linked().await;
     world.gateway.answers([say("It is **quite"), Hold, say(" warm** today: `20 < 30`")]);
@@ -22,7 +30,6 @@ async fn an_answer_grows_and_is_formatted() {
     assert_eq!(world.gateway.questions(), [["How is the weather?"]]);
 }
 
-#[tokio::test]
 async fn one_turn_at_a_time_and_stop_keeps_what_had_come() {
     let world = World::linked().await;
     world.asked("/stop", "I am not answering anything").await;
@@ -37,7 +44,6 @@ async fn one_turn_at_a_time_and_stop_keeps_what_had_come() {
     assert_eq!(world.gateway.questions(), [["Count", "Again"]], "the same conversation");
 }
 
-#[tokio::test]
 async fn the_wait_for_a_sleeping_fleet_is_shown_and_counted() {
     let world = World::linked().await;
     world.gateway.answers([Wait("asleep", 40.0), Hold, say("Here I am")]);
@@ -49,7 +55,6 @@ async fn the_wait_for_a_sleeping_fleet_is_shown_and_counted() {
     assert_eq!(says.len(), 2, "the wait is gone: {says:?}");
 }
 
-#[tokio::test]
 async fn a_broken_connection_loses_nothing() {
     let world = World::linked().await;
     world.gateway.answers([say("The first half"), Break, Hold, say(" and the second")]);
@@ -60,7 +65,6 @@ async fn a_broken_connection_loses_nothing() {
     assert!(looks > 0);
 }
 
-#[tokio::test]
 async fn failures_are_told_in_words() {
     let world = World::linked().await;
     world.gateway.answers([say("So far"), Fail("the model ended unexpectedly")]);
@@ -72,7 +76,6 @@ async fn failures_are_told_in_words() {
     world.asked("Four", "You said: Four").await;
 }
 
-#[tokio::test]
 async fn a_conversation_that_is_over_is_followed_by_a_new_one() {
     let world = World::linked().await;
     world.asked("One", "You said: One").await;
@@ -84,7 +87,6 @@ async fn a_conversation_that_is_over_is_followed_by_a_new_one() {
     assert_eq!(world.gateway.questions(), [["Three", "Four"]]);
 }
 
-#[tokio::test]
 async fn what_is_written_on_the_page_at_the_same_time_is_told() {
     let world = World::linked().await;
     world.asked("One", "You said: One").await;
