@@ -27,7 +27,7 @@ pub use conversations::{
 };
 #[cfg(feature = "dynamodb")]
 pub use dynamo::DynamoStore;
-pub use oversight::{AuditEntry, LinkCode, OversightStore, Person};
+pub use oversight::{AuditEntry, LinkCode, OversightStore, Person, is_intact};
 pub use quota::{Denial, Reservation, Window};
 pub use record::{DayOfUse, KeyHash, KeyRecord, MOST_DAYS_OF_USE, Usage};
 pub use settings::{StoreKind, StoreSettings};

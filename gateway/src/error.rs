@@ -45,6 +45,14 @@ pub enum Refusal {
     /// 404: a translated file is not kept any more, never was, or is somebody else's.
     #[error("there is no such file here (any more); translate it again")]
     NoFile,
+    /// 404: a link code that was never made, is used, or is over.
+    #[error(
+        "this code is not good, or not any more: it works once and for an hour; ask an administrator for a new one"
+    )]
+    NoCode,
+    /// 404: there is no such conversation, or it is somebody else's: nobody is told which.
+    #[error("you have no such conversation; GET /conversations lists yours")]
+    NoConversation,
     /// 405: the route exists for other methods, which `Allow` lists.
     #[error("this route answers {0} only")]
     Method(&'static str),
@@ -54,6 +62,12 @@ pub enum Refusal {
     /// 408: the client sent its body too slowly.
     #[error("the request body arrived too slowly; send it again on a better connection")]
     BodyTooSlow,
+    /// 409: it cannot be done to what is there now.
+    #[error("{0}")]
+    Conflict(String),
+    /// 413: what is asked does not fit into what the model reads at once, or what is kept.
+    #[error("{0}")]
+    TooLong(String),
     /// 413: the body is over the limit, in bytes.
     #[error("the request body is over the limit of {0} bytes; send less, or smaller images")]
     BodyTooLarge(u64),
@@ -161,7 +175,7 @@ const fn no_model(label: &'static str) -> Look {
 }
 
 /// Every method that some route answers.
-const METHODS: &str = "GET, HEAD, POST, DELETE";
+const METHODS: &str = "GET, HEAD, POST, PATCH, DELETE";
 
 const BAD: &str = "invalid_request_error";
 
@@ -178,7 +192,11 @@ impl Refusal {
             Self::Forbidden(_) => forbidden("forbidden"),
             Self::Denied => forbidden("denied"),
             Self::NoRoute => both(S::NOT_FOUND, "not_found_error", "not_found", "no_route"),
+            Self::NoCode => both(S::NOT_FOUND, "not_found_error", "not_found", "no_code"),
             Self::NoFile => both(S::NOT_FOUND, "not_found_error", "not_found", "no_file"),
+            Self::NoConversation => both(S::NOT_FOUND, "not_found_error", "not_found", "no_conversation"),
+            Self::Conflict(_) => both(S::CONFLICT, "invalid_request_error", "conflict", "conflict"),
+            Self::TooLong(_) => bad(S::PAYLOAD_TOO_LARGE, Some("context_length_exceeded"), "too_long"),
             Self::NoModel(_) => no_model("no_model"),
             Self::Method(_) | Self::NoSuchMethod => {
                 bad(S::METHOD_NOT_ALLOWED, Some("method_not_allowed"), "method")

@@ -1,7 +1,7 @@
 //! Who is calling, and what they may: principals, rights, and the credentials that prove them.
 //!
 //! `identify` is the step of the journey. A token goes through `jwt`, which reads by `strict`, with a `jwk` that
-//! `jwks` keeps fresh through `fetch`; an API key through `api_keys`. `roles` turns who it is into what they may,
+//! `jwks` keeps fresh through `fetch`; an API key through `api_keys`, and `link_codes` become such keys. `roles` turns who it is into what they may,
 //! asking `userinfo` where an e-mail address decides; `memory` spares both for callers seen before. `denials` shuts
 //! out who was let go before their token ends.
 
@@ -11,6 +11,7 @@ pub mod jwt;
 mod fetch;
 pub mod jwks;
 pub mod api_keys;
+pub mod link_codes;
 mod userinfo;
 pub mod roles;
 mod memory;
@@ -25,6 +26,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fleet::store::KeyRecord;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Refusal;
@@ -52,7 +54,12 @@ impl Principal {
         Self(format!("key#{owner}").into())
     }
 
-    /// The principal that a peer vouches for, by the text it goes by.
+    /// The principal that holders of this key count as: the one it acts as, else its owner.
+    pub fn of_record(record: &KeyRecord) -> Self {
+        record.acts_as.as_deref().map_or_else(|| Self::of_key(&record.owner), Self::vouched_for)
+    }
+
+    /// The principal that a peer, or an administrator's link, vouches for, by the text it goes by.
     pub(crate) fn vouched_for(text: &str) -> Self {
         Self(text.into())
     }
@@ -130,6 +137,15 @@ impl Caller {
     /// 401 for a forwarded request with another body than its token's.
     pub fn sends(&self, body: &[u8]) -> Result<(), Refusal> {
         self.forwarded.as_ref().map_or(Ok(()), |forwarded| forwarded.covers(body))
+    }
+
+    /// The same caller, whose inference waits in this class; who may only ask when nobody else does stays so.
+    pub(crate) fn at(&self, priority: Priority) -> Self {
+        let mut rights = (*self.rights).clone();
+        if rights.priority != Priority::Batch {
+            rights.priority = priority;
+        }
+        Self { rights: Arc::new(rights), ..self.clone() }
     }
 
     /// How much of the time that a request may wait is used up already.

@@ -4,6 +4,7 @@
 pub mod names;
 pub mod dialect;
 pub mod frames;
+pub(crate) mod spoken;
 pub mod plain_words;
 pub mod client;
 pub mod framing;

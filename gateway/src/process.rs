@@ -14,6 +14,7 @@ use crate::connection::accept;
 use crate::connection::clock;
 use crate::connection::handshake::Certificate;
 use crate::connection::serve::Server;
+use crate::conversations::Room;
 use crate::drain::{Drain, Phase};
 use crate::error::Refusal;
 use crate::history::History;
@@ -95,6 +96,8 @@ pub struct Shared {
     pub history: History,
     /// Translated files that wait to be fetched.
     pub translated: Kept,
+    /// Answers that are being written into conversations.
+    pub conversations: Room,
 }
 
 /// Where a process has its models.
@@ -237,6 +240,7 @@ impl Gateway {
             page: config.ui.directory.as_deref().map(Page::read).transpose()?,
             history: History::default(),
             translated: Kept::new(&config.translate),
+            conversations: Room::default(),
             config,
         };
         Ok(Self { shared: Arc::new(shared), certificate, connections, machine: Arc::default() })
@@ -259,6 +263,7 @@ impl Gateway {
         let serving = self.shared.drain.serving();
         let served = async {
             accept::serve(server, listener).await;
+            self.shared.conversations.quiet(&self.shared.drain).await; // an answer outlives its connection
             // The first runtime also counts the deadline: none leaves before the last.
             serving.over().await;
         };

@@ -33,6 +33,7 @@ use hyper::body::Incoming;
 use crate::body::Body;
 use crate::connection::clock::Sweeper;
 use crate::connection::serve::Connection;
+use crate::conversations::Visit;
 use crate::drain::Phase;
 use crate::error::Refusal;
 use crate::identity::Caller;
@@ -105,6 +106,9 @@ impl Journey {
             return Ok(account.answered(self.shared.cors.preflight()));
         }
         let route = Route::of(&head.method, head.uri.path())?; // what is not listed does not exist
+        if matches!(route.action, Action::Converse(_)) && !self.shared.config.conversations.enabled {
+            return Err(Refusal::NoRoute);
+        }
         account.route = Some(route);
         if route.permission == Permission::Probe {
             return Ok(account.answered(self.local(route, head, None)?)); // the load balancer asks by address
@@ -120,6 +124,9 @@ impl Journey {
         account.caller = Some(caller.principal.clone());
         account.forwarded_by = caller.forwarded.as_ref().map(|forwarded| forwarded.by.clone());
         let pass = self.limit(&caller)?; // requests per minute, open requests; no byte of a body is read before
+        if let Action::Converse(act) = route.action {
+            return Box::pin(self.converse(act, Visit { head, body, route, caller, pass }, account)).await;
+        }
         let api = match route.action {
             Action::Ask(api) => api,
             Action::Keep(book) => return Ok(account.answered(self.book(book, head, body, &caller).await?)),

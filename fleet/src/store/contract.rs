@@ -5,6 +5,8 @@ mod accounts;
 mod nodes;
 mod shared;
 mod quota;
+mod conversations;
+mod oversight;
 
 use futures_util::{StreamExt, stream};
 
@@ -43,6 +45,22 @@ pub(super) async fn check<S: Store>(open: impl Fn() -> S, race: Race) {
     quota::a_window_holds_both_limits(open).await;
     quota::what_is_settled_makes_room(open).await;
     quota::a_hundred_at_the_limit_overshoot_by_nothing(open, race).await;
+    conversations::a_conversation_is_kept_and_changes_under_its_version(open).await;
+    conversations::lists_have_the_latest_first_and_nobody_elses(open).await;
+    conversations::messages_are_told_in_pages(open).await;
+    conversations::a_message_stands_in_the_place_of_the_last(open).await;
+    conversations::long_messages_are_whole(open).await;
+    conversations::a_reader_sees_the_old_text_or_the_new(open).await;
+    conversations::stretches_of_messages_go(open).await;
+    conversations::what_is_deleted_is_gone_and_stays_so(open).await;
+    conversations::one_at_a_time_has_the_pen(open).await;
+    conversations::of_many_writers_one_has_the_pen(open, race).await;
+    conversations::a_writer_hears_that_it_should_stop(open).await;
+    oversight::people_are_seen_once_and_later(open).await;
+    oversight::the_audit_log_counts_and_chains(open).await;
+    oversight::many_hands_append_without_a_gap(open, race).await;
+    oversight::a_code_is_taken_once_and_in_time(open, race).await;
+    oversight::a_chore_is_claimed_by_one(open, race).await;
 }
 
 /// `count` calls, `race` of them at once, over several handles; their results in no order.

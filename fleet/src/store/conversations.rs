@@ -46,6 +46,14 @@ pub struct Conversation {
     pub version: u64,
 }
 
+impl Conversation {
+    /// As it stands behind `expected`, in its place and with the next version.
+    pub(super) fn after(&self, expected: &Self) -> Self {
+        let (principal, id) = (expected.principal.clone(), expected.id.clone());
+        Self { principal, id, version: expected.version + 1, ..self.clone() }
+    }
+}
+
 /// How far a conversation is in the archive.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -161,8 +169,8 @@ pub trait ConversationStore: Send + Sync {
         keeps_no_fleet()
     }
 
-    /// Writes `new` with the next version, if nobody has written, or deleted it, since `expected` was read. What was
-    /// there instead is told; where it is gone, [`Change::Lost`] has a conversation of version 0.
+    /// Writes `new` with the next version, if nobody has written, or deleted it, since `expected` was read; principal,
+    /// id and version of `new` are not looked at. What is there instead is told: `Refused(None)` where it is gone.
     async fn change_conversation(
         &self,
         expected: &Conversation,
@@ -172,8 +180,8 @@ pub trait ConversationStore: Send + Sync {
         keeps_no_fleet()
     }
 
-    /// Removes the head, the pen and every message; false where there was none. Works also where an earlier try
-    /// ended half-way.
+    /// Removes every message, the pen and the head; false where there was no head. An earlier try that ended half-way
+    /// is brought to its end, also where only messages were left.
     async fn delete_conversation(&self, principal: &str, id: &str) -> Result<bool, StoreError> {
         let _ = (principal, id);
         keeps_no_fleet()
@@ -211,7 +219,8 @@ pub trait ConversationStore: Send + Sync {
     }
 
     /// Writes a message in the place of one with the same id. Of any length up to 4 MB: what an item cannot hold is
-    /// split and put together again, and a reader sees the old text or the new, never a mixture.
+    /// split and put together again, and a reader sees the old text or the new, never a mixture. Nothing is kept where
+    /// the conversation is gone.
     async fn write_message(&self, principal: &str, id: &str, message: &Message) -> Result<(), StoreError> {
         let _ = (principal, id, message);
         keeps_no_fleet()

@@ -2,6 +2,7 @@
 //! of the fleet does for all.
 
 use async_trait::async_trait;
+use aws_lc_rs::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 
 use super::{StoreError, keeps_no_fleet};
@@ -37,6 +38,40 @@ pub struct AuditEntry {
     /// SHA-256 over the digest of the entry before and this one's fields, 64 hexadecimal digits; the store makes it. A
     /// log that somebody changed past us shows it.
     pub digest: String,
+}
+
+impl AuditEntry {
+    /// The digest that this entry has behind one with the digest `before`; empty: it is the first.
+    pub fn digest_after(&self, before: &str) -> String {
+        let (number, at) = (self.number.to_string(), self.at.to_string());
+        let fields =
+            [before, &number, &at, &self.by, &self.action, &self.principal, &self.conversation, &self.detail];
+        let mut context = Context::new(&SHA256);
+        for field in fields {
+            // With its length, so that no text moves from one field to the next unseen.
+            context.update(&(field.len() as u64).to_be_bytes());
+            context.update(field.as_bytes());
+        }
+        context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// This entry behind `last` (`None`: as the first), with its number and digest.
+    pub(super) fn behind(&self, last: Option<&Self>) -> Self {
+        let number = last.map_or(0, |last| last.number) + 1;
+        let numbered = Self { number, ..self.clone() };
+        Self { digest: numbered.digest_after(last.map_or("", |last| &last.digest)), ..numbered }
+    }
+}
+
+/// Does the chain hold in a stretch of the log, the newest entry first, as [`OversightStore::audit`] gives it? The oldest
+/// entry of a stretch is held to nothing but its own number, unless it is the log's first.
+pub fn is_intact(entries: &[AuditEntry]) -> bool {
+    let pairs = entries.windows(2).all(|pair| {
+        let [later, earlier] = pair else { return true };
+        later.number == earlier.number + 1 && later.digest == later.digest_after(&earlier.digest)
+    });
+    pairs
+        && entries.last().is_none_or(|oldest| oldest.number != 1 || oldest.digest == oldest.digest_after(""))
 }
 
 /// A code that links an account elsewhere to a principal, once. Kept as a hash.
@@ -106,5 +141,51 @@ pub trait OversightStore: Send + Sync {
     async fn claim_chore(&self, fleet: &str, chore: &str, now: i64, until: i64) -> Result<bool, StoreError> {
         let _ = (fleet, chore, now, until);
         keeps_no_fleet()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A log of three, the newest first.
+    fn log() -> Vec<AuditEntry> {
+        let mut log: Vec<AuditEntry> = Vec::new();
+        for detail in ["one", "two", "three"] {
+            let entry = AuditEntry {
+                at: 5,
+                by: "ann".to_owned(),
+                detail: detail.to_owned(),
+                ..AuditEntry::default()
+            };
+            log.insert(0, entry.behind(log.first()));
+        }
+        log
+    }
+
+    #[test]
+    fn a_whole_log_is_intact_and_so_is_a_stretch_of_it() {
+        assert!(is_intact(&log()));
+        assert!(is_intact(&log()[..2]));
+        assert!(is_intact(&[]));
+    }
+
+    #[test]
+    fn whatever_is_changed_shows() {
+        type Change = fn(&mut Vec<AuditEntry>);
+        let changes: [Change; 7] = [
+            |log| log[1].detail = "other".to_owned(),
+            |log| log[2].at = 6,
+            |log| log[0].by.push('e'),
+            |log| drop(log.remove(1)),
+            |log| log.swap(0, 1),
+            |log| (log[1].principal, log[1].by) = ("ann".to_owned(), String::new()),
+            |log| log[2].digest = log[1].digest.clone(),
+        ];
+        for (at, change) in changes.into_iter().enumerate() {
+            let mut changed = log();
+            change(&mut changed);
+            assert!(!is_intact(&changed), "change {at}");
+        }
     }
 }

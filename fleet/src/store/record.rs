@@ -85,6 +85,9 @@ pub struct KeyRecord {
     pub expires: Option<i64>,
     /// Revoked.
     pub disabled: bool,
+    /// The principal that its holder counts as, in the place of one made of `owner`: limits, use, denials and
+    /// conversations are theirs. `None`: the owner's own.
+    pub acts_as: Option<String>,
 }
 
 /// The part of a [`KeyRecord`] that is not its place in the table.
@@ -95,6 +98,8 @@ pub(super) struct KeyDocument {
     created: i64,
     expires: Option<i64>,
     disabled: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    acts_as: Option<String>,
 }
 
 impl KeyRecord {
@@ -105,12 +110,13 @@ impl KeyRecord {
             created: self.created,
             expires: self.expires,
             disabled: self.disabled,
+            acts_as: self.acts_as.clone(),
         }
     }
 
     pub(super) fn of(hash: KeyHash, document: KeyDocument) -> Self {
-        let KeyDocument { owner, roles, created, expires, disabled } = document;
-        Self { hash, owner, roles, created, expires, disabled }
+        let KeyDocument { owner, roles, created, expires, disabled, acts_as } = document;
+        Self { hash, owner, roles, created, expires, disabled, acts_as }
     }
 }
 

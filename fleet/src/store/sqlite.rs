@@ -10,6 +10,8 @@ mod accounts;
 mod nodes;
 mod shared;
 mod quota;
+mod conversations;
+mod oversight;
 
 use std::path::Path;
 
@@ -17,8 +19,8 @@ use async_trait::async_trait;
 
 use super::record::{in_order, is_id};
 use super::{
-    Change, ConversationStore, DayOfUse, Denial, FleetState, KeyHash, KeyRecord, LeaseRecord, OversightStore,
-    Progress, Reservation, Store, StoreError, Usage, WantedModel,
+    Change, DayOfUse, Denial, FleetState, KeyHash, KeyRecord, LeaseRecord, Progress, Reservation, Store,
+    StoreError, Usage, WantedModel,
 };
 use crate::report::{NodeRecord, Order, Report, ReportAnswer, Summary};
 use items::json;
@@ -44,9 +46,6 @@ impl SqliteStore {
         Ok(Self { reader, writer })
     }
 }
-
-impl ConversationStore for SqliteStore {}
-impl OversightStore for SqliteStore {}
 
 #[async_trait]
 impl Store for SqliteStore {

@@ -6,11 +6,18 @@ use http::uri::Authority;
 use url::{Host, Url};
 
 use super::instance;
-use super::settings::{Config, Issuer, IssuerKind, Ollama, Translate};
+use super::settings::{Config, Conversations, Issuer, IssuerKind, Ollama, Translate};
 use crate::ollama::names::{ModelName, ModelPattern};
 
 /// Half of the silence after which a report is stale: one lost write must not make a node disappear.
 const LONGEST_REPORT_PAUSE: Duration = Duration::from_secs(fleet::report::STALE_AFTER.unsigned_abs() / 2);
+
+/// Messages of a conversation that stay in the table whatever moves to the archive.
+const LATEST_KEPT: usize = 40;
+/// The store takes messages of up to 4 MB; a character is at most four bytes.
+const MOST_CHARACTERS: usize = 1_000_000;
+/// Less holds no conversation.
+const LEAST_CONTEXT: u64 = 512;
 
 /// Every broken rule.
 pub(super) fn mistakes(config: &Config) -> Vec<String> {
@@ -19,6 +26,7 @@ pub(super) fn mistakes(config: &Config) -> Vec<String> {
     found.extend(number_mistakes(config));
     found.extend(instance::mistakes(&config.instance, &config.metrics));
     found.extend(translate_mistakes(&config.translate));
+    found.extend(conversation_mistakes(&config.conversations));
     found.extend(config.issuers.iter().enumerate().flat_map(|(at, issuer)| issuer_mistakes(at, issuer)));
     found.extend(config.access.allowed_origins.iter().filter(|o| !is_origin(o)).map(|origin| {
         format!("access.allowed_origins: `{origin}` is not scheme://host[:port], without a path")
@@ -93,6 +101,52 @@ fn translate_mistakes(translate: &Translate) -> Vec<String> {
     ]);
     found.extend(translate.model.iter().filter_map(|model| {
         ModelName::parse(model).err().map(|error| format!("translate.model: `{model}`: {error}"))
+    }));
+    found
+}
+
+fn conversation_mistakes(settings: &Conversations) -> Vec<String> {
+    let archive = settings.archive.as_deref();
+    let bucket = archive.and_then(|archive| archive.strip_prefix("s3://"));
+    let mut found = broken([
+        (
+            bucket.is_none_or(|rest| rest.split('/').next().is_some_and(|bucket| !bucket.is_empty())),
+            format!("conversations.archive: `{}` names no bucket", archive.unwrap_or_default()),
+        ),
+        (
+            bucket.is_none() || cfg!(feature = "aws"),
+            "conversations.archive: this build has no S3; build the gateway with `--features aws`".to_owned(),
+        ),
+        (
+            bucket.is_some() || archive.is_none_or(|folder| !folder.is_empty() && !folder.contains("://")),
+            format!(
+                "conversations.archive: `{}` is neither a folder nor s3://bucket/prefix",
+                archive.unwrap_or_default()
+            ),
+        ),
+        (settings.idle_hours > 0, "conversations.idle_hours: 0 would archive what is being said".to_owned()),
+        (
+            settings.recent_messages >= LATEST_KEPT,
+            format!(
+                "conversations.recent_messages: {} is below {LATEST_KEPT}, which always stay",
+                settings.recent_messages
+            ),
+        ),
+        (settings.recent_bytes > 0, "conversations.recent_bytes: 0 keeps nothing".to_owned()),
+        (
+            (1..=MOST_CHARACTERS).contains(&settings.message_characters),
+            format!(
+                "conversations.message_characters: {} is not between 1 and {MOST_CHARACTERS}",
+                settings.message_characters
+            ),
+        ),
+        (
+            settings.context_tokens >= LEAST_CONTEXT,
+            format!("conversations.context_tokens: {} is below {LEAST_CONTEXT}", settings.context_tokens),
+        ),
+    ]);
+    found.extend(settings.titles_model.iter().filter_map(|model| {
+        ModelName::parse(model).err().map(|error| format!("conversations.titles_model: `{model}`: {error}"))
     }));
     found
 }

@@ -1,6 +1,7 @@
 //! Every key of `gateway.toml`: one struct per section, the doc comment of each field gives default and unit.
 //! Durations are in seconds and may have a fraction.
 
+mod conversations;
 mod translate;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use fleet::store::StoreSettings;
 use ipnet::IpNet;
 use serde::Deserialize;
 
+pub use self::conversations::Conversations;
 pub use self::translate::{Translate, Ui};
 use super::instance::{Instance, Metrics};
 use crate::identity::Priority;
@@ -49,6 +51,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// `[translate]`: how texts and files are translated.
     pub translate: Translate,
+    /// `[conversations]`: what people and models said to each other.
+    pub conversations: Conversations,
     /// `[ui]`: the page.
     pub ui: Ui,
     /// `[log]`: how much is said.

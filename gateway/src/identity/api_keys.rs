@@ -44,6 +44,21 @@ pub async fn create(
     now: i64,
     expires: Option<i64>,
 ) -> Result<(String, KeyRecord), StoreError> {
+    let (secret, record) = make(owner, roles, now, expires)?;
+    store.put_key(&record).await?;
+    Ok((secret, record))
+}
+
+/// A key that nobody knows yet; it is good once its record is in the store.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] where the system has no randomness.
+pub fn make(
+    owner: &str,
+    roles: Vec<String>,
+    now: i64,
+    expires: Option<i64>,
+) -> Result<(String, KeyRecord), StoreError> {
     let mut random = [0; RANDOM_BYTES];
     rand::fill(&mut random).map_err(|_| StoreError::Unavailable("no randomness".to_owned()))?;
     let secret = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random));
@@ -54,9 +69,23 @@ pub async fn create(
         created: now,
         expires,
         disabled: false,
+        acts_as: None,
     };
-    store.put_key(&record).await?;
     Ok((secret, record))
+}
+
+/// The one key that an id, the beginning of its hash, names.
+///
+/// # Errors
+/// [`StoreError::NotAnId`] where none is named, [`StoreError::Ambiguous`] where several are.
+pub fn named<'a>(keys: &'a [KeyRecord], id: &str) -> Result<&'a KeyRecord, StoreError> {
+    let begins = |key: &&KeyRecord| id.len() >= key.hash.id().len() && key.hash.to_string().starts_with(id);
+    let mut named = keys.iter().filter(begins);
+    match (named.next(), named.next()) {
+        (Some(only), None) => Ok(only),
+        (Some(_), Some(_)) => Err(StoreError::Ambiguous(id.to_owned())),
+        (None, _) => Err(StoreError::NotAnId(id.to_owned())),
+    }
 }
 
 /// The form in which a key is kept.

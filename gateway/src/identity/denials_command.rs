@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::keys_command::{date, table};
 use crate::config::Config;
+use crate::moderation::audit::{self, Act};
 
 /// What can be done with the deny list.
 #[derive(Debug, Clone, Subcommand)]
@@ -69,7 +70,7 @@ impl DenialsCommand {
         let store = config.store.open().await?;
         match self {
             Self::Deny { principal, because } => deny(config, store.as_ref(), principal, because, out).await,
-            Self::Allow { principal } => allow(store.as_ref(), principal, out).await,
+            Self::Allow { principal } => allow(config, store.as_ref(), principal, out).await,
             Self::Denials => list(store.as_ref(), out).await,
         }
     }
@@ -95,6 +96,7 @@ async fn deny(
         by: "gateway deny".to_owned(),
         since: Timestamp::now().as_second(),
     };
+    note(config, store, "deny", principal).await?;
     store.deny(&denial).await?;
     writeln!(out, "{principal} is shut out; running gateways refuse them within 10 seconds.")?;
     Ok(())
@@ -108,8 +110,28 @@ pub(crate) fn could_be(config: &Config, principal: &str) -> bool {
     names.any(|name| name == name.trim() && !name.is_empty() && !name.contains(char::is_control))
 }
 
-async fn allow(store: &dyn Store, principal: &str, out: &mut impl Write) -> Result<(), DenialsError> {
-    if !store.allow(principal).await? {
+/// Into the audit log, before it is done.
+async fn note(
+    config: &Config,
+    store: &dyn Store,
+    action: &'static str,
+    principal: &str,
+) -> Result<(), StoreError> {
+    let act = Act { action, principal, ..Act::default() };
+    audit::write(store, &config.fleet.name, "gateway", act).await.map(drop)
+}
+
+async fn allow(
+    config: &Config,
+    store: &dyn Store,
+    principal: &str,
+    out: &mut impl Write,
+) -> Result<(), DenialsError> {
+    let denied = store.denial(principal).await?.is_some();
+    if denied {
+        note(config, store, "allow", principal).await?;
+    }
+    if !denied || !store.allow(principal).await? {
         return Err(DenialsError::NotDenied(principal.to_owned()));
     }
     writeln!(out, "{principal} is let in again; running gateways follow within 10 seconds.")?;
@@ -171,6 +193,12 @@ mod tests {
             "{listed}"
         );
         run(&["allow", alice]).await.unwrap();
+        let store = fleet::store::SqliteStore::open(&folder.path().join("fleet.db")).unwrap();
+        let log = fleet::store::OversightStore::audit(&store, "default", None, 10).await.unwrap();
+        let entries: Vec<_> =
+            log.iter().map(|entry| (entry.action.as_str(), entry.principal.as_str())).collect();
+        assert_eq!(entries, [("allow", alice), ("deny", "key#nightly"), ("deny", alice)]);
+        assert!(log.iter().all(|entry| entry.detail.is_empty()), "the reason is the list's");
         assert!(!run(&["denials"]).await.unwrap().contains(alice));
         let again = run(&["allow", alice]).await.unwrap_err();
         assert!(again.contains("is not shut out"), "{again}");

@@ -118,7 +118,7 @@ impl Identity {
         if api_keys::looks_like_one(credential.secret()) {
             let record = self.keys.check(credential.secret(), now).await?;
             let rights = self.roles.rights(&self.roles.of_key(&record.roles));
-            return Ok(Caller { principal: Principal::of_key(&record.owner), rights, forwarded: None });
+            return Ok(Caller { principal: Principal::of_record(&record), rights, forwarded: None });
         }
         self.by_token(credential.secret(), now).await
     }

@@ -6,9 +6,10 @@ use clap::{Args, Subcommand};
 use fleet::store::{KeyRecord, Store, StoreError};
 use jiff::Timestamp;
 
-use super::api_keys;
 use super::roles::{BadRole, Roles};
+use super::{Principal, api_keys};
 use crate::config::Config;
+use crate::moderation::audit::{self, Act};
 
 /// What can be done with keys.
 #[derive(Debug, Clone, Subcommand)]
@@ -23,7 +24,7 @@ It may do what the role `user` may, and what each --role adds.
 Example:
   gateway keys create --owner nightly-translation --role batch --expires-days 90")]
     Create(Create),
-    /// List every key: id, owner, roles, dates and state
+    /// List every key: id, owner, roles, dates, state, and whom it acts as if not for its owner
     #[command(after_help = "The ID is how a key's hash begins; `gateway keys revoke ID` takes it.")]
     List,
     /// Refuse a key from now on (running gateways follow within 5 seconds)
@@ -81,7 +82,7 @@ impl KeysCommand {
         match self {
             Self::Create(wanted) => wanted.run(config, store.as_ref(), out).await,
             Self::List => list(store.as_ref(), out).await,
-            Self::Revoke { id } => revoke(store.as_ref(), id, out).await,
+            Self::Revoke { id } => revoke(config, store.as_ref(), id, out).await,
         }
     }
 }
@@ -98,7 +99,9 @@ impl Create {
         }
         let now = Timestamp::now().as_second();
         let expires = self.expires_days.map(|days| now + i64::from(days) * 86_400);
-        let (secret, record) = api_keys::create(store, owner, self.roles.clone(), now, expires).await?;
+        let (secret, record) = api_keys::make(owner, self.roles.clone(), now, expires)?;
+        note(config, store, "key", &record).await?;
+        store.put_key(&record).await?;
         writeln!(out, "{secret}\n")?;
         writeln!(out, "This is the only time the key is shown. Its id is {}.", record.hash.id())?;
         Ok(())
@@ -115,9 +118,11 @@ async fn list(store: &dyn Store, out: &mut impl Write) -> Result<(), KeysError> 
         };
         let expires = record.expires.map_or_else(|| "never".to_owned(), date);
         let roles = if record.roles.is_empty() { "user".to_owned() } else { record.roles.join(",") };
-        [record.hash.id(), date(record.created), expires, state.to_owned(), roles, record.owner.clone()]
+        let acts_as = record.acts_as.clone().unwrap_or_default();
+        let owner = record.owner.clone();
+        [record.hash.id(), date(record.created), expires, state.to_owned(), roles, owner, acts_as]
     };
-    let head = ["ID", "CREATED", "EXPIRES", "STATE", "ROLES", "OWNER"].map(str::to_owned);
+    let head = ["ID", "CREATED", "EXPIRES", "STATE", "ROLES", "OWNER", "ACTS AS"].map(str::to_owned);
     let rows: Vec<_> = std::iter::once(head).chain(store.keys().await?.iter().map(row)).collect();
     Ok(table(&rows, out)?)
 }
@@ -133,12 +138,27 @@ pub(super) fn table<const N: usize>(rows: &[[String; N]], out: &mut impl Write) 
     Ok(())
 }
 
-async fn revoke(store: &dyn Store, id: &str, out: &mut impl Write) -> Result<(), KeysError> {
+async fn revoke(config: &Config, store: &dyn Store, id: &str, out: &mut impl Write) -> Result<(), KeysError> {
+    if let Ok(key) = api_keys::named(&store.keys().await?, id) {
+        note(config, store, "revoke", key).await?;
+    }
     if !store.revoke_key(id).await? {
         return Err(KeysError::NoKey(id.to_owned()));
     }
     writeln!(out, "{id} is revoked; running gateways refuse it within 5 seconds.")?;
     Ok(())
+}
+
+/// Into the audit log, before it is done.
+async fn note(
+    config: &Config,
+    store: &dyn Store,
+    action: &'static str,
+    key: &KeyRecord,
+) -> Result<(), StoreError> {
+    let (principal, detail) = (Principal::of_record(key), format!("key {}", key.hash.id()));
+    let act = Act { action, principal: principal.as_str(), detail: &detail, ..Act::default() };
+    audit::write(store, &config.fleet.name, "gateway keys", act).await.map(drop)
 }
 
 /// The day in UTC.

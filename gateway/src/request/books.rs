@@ -1,6 +1,8 @@
-//! What administrators keep through the gateway: API keys, who is shut out, how many nodes are held; and what callers have
-//! used. The same as the commands do, each written to the log with who did it.
+//! What administrators keep through the gateway: API keys, links, who is shut out, how many nodes are held; and what callers
+//! have used. The same as the commands do, each written to the log with who did it; what concerns people is in the audit log
+//! before it is done.
 
+mod links;
 mod usage;
 
 use http::request::Parts as Head;
@@ -18,13 +20,18 @@ use super::receive::receive;
 use crate::body::Body;
 use crate::error::Refusal;
 use crate::identity::denials_command::could_be;
-use crate::identity::{Caller, api_keys};
+use crate::identity::{Caller, Principal, api_keys};
+use crate::moderation::Look;
+use crate::moderation::audit::Act;
 use fleet::store::{Denial, KeyRecord, StoreError};
+pub(crate) use usage::first_day;
 
 /// Bytes of a request: names and numbers.
 const REQUEST: u64 = 16 << 10;
 /// The longest life of a key, in seconds: ten years.
 const LONGEST_LIFE: u64 = 10 * 366 * 86_400;
+/// Bytes of a principal. A key of the table may have 2048, and some of them say what it is.
+const LONGEST_PRINCIPAL: usize = 2000;
 /// The most nodes of a fleet: one ALB, one partition of the table.
 const MOST_NODES: u32 = 100;
 /// The longest hold, in seconds: a week. Longer is what the scaler's schedule is for.
@@ -43,6 +50,12 @@ pub enum Book {
     Hold,
     /// `/fleet/history`
     History,
+    /// `/fleet/links`
+    Links,
+    /// `/links/redeem`
+    Redeem,
+    /// `/moderation/…`
+    Moderation(Look),
 }
 
 #[derive(Deserialize)]
@@ -110,6 +123,9 @@ impl Journey {
             }
             (Book::Usage, _) => self.used(caller).await?,
             (Book::History, _) => self.shared.history.as_json(),
+            (Book::Links, _) => self.make_link(caller, read(&body)?).await?,
+            (Book::Redeem, _) => self.redeem(caller, &read(&body)?).await?,
+            (Book::Moderation(look), _) => self.moderate(look, &head.method, &body, caller).await?,
             (Book::Hold, _) => return self.hold(caller, &read(&body)?).await,
         };
         Ok(answer(&value))
@@ -132,37 +148,34 @@ impl Journey {
                 "`owner` must be 1 to 128 characters, without control characters".to_owned(),
             ));
         }
-        if let Some(unknown) = wanted.roles.iter().find(|role| !self.shared.config.roles.contains_key(*role))
-        {
-            let unknown: String = unknown.chars().take(40).collect();
-            return Err(Refusal::Invalid(format!(
-                "there is no role `{unknown}`; the configuration names the roles"
-            )));
-        }
+        self.roles_exist(&wanted.roles)?;
         if wanted.expires_seconds.is_some_and(|life| life == 0 || life > LONGEST_LIFE) {
             return Err(Refusal::Invalid(format!("`expires_seconds` must be between 1 and {LONGEST_LIFE}")));
         }
         let now = Timestamp::now().as_second();
         let expires = wanted.expires_seconds.map(|life| now + life.cast_signed());
-        let made = api_keys::create(&*self.shared.store, owner, wanted.roles, now, expires).await;
-        let (secret, record) = made.map_err(failed)?;
-        tracing::info!(by = caller.principal.as_str(), owner, id = record.hash.id(), "an API key was made");
-        Ok(json!({ "id": record.hash.id(), "key": secret }))
+        let (secret, record) = api_keys::make(owner, wanted.roles, now, expires).map_err(failed)?;
+        let id = record.hash.id();
+        let principal = Principal::of_record(&record);
+        let detail = links::with_roles(&format!("key {id}"), &record.roles);
+        let act = Act { action: "key", principal: principal.as_str(), detail: &detail, ..Act::default() };
+        self.shared.note(&caller.principal, act).await?;
+        self.shared.store.put_key(&record).await.map_err(failed)?;
+        tracing::info!(by = caller.principal.as_str(), owner, id, "an API key was made");
+        Ok(json!({ "id": id, "key": secret }))
     }
 
     async fn end_key(&self, caller: &Caller, old: OldKey) -> Result<Value, Refusal> {
-        let ended = match self.shared.store.revoke_key(&old.id).await {
-            Err(error @ (StoreError::Ambiguous(_) | StoreError::NotAnId(_))) => {
-                tracing::debug!(%error, "no key was revoked");
-                false
-            }
-            other => other.map_err(failed)?,
+        let keys = self.shared.store.keys().await.map_err(failed)?;
+        let unclear = |error: StoreError| {
+            tracing::debug!(%error, "no key was revoked");
+            Refusal::Invalid("there is not one key of this `id`; GET /fleet/keys lists them".to_owned())
         };
-        if !ended {
-            return Err(Refusal::Invalid(
-                "there is not one key of this `id`; GET /fleet/keys lists them".to_owned(),
-            ));
-        }
+        let key = api_keys::named(&keys, &old.id).map_err(unclear)?;
+        let (principal, detail) = (Principal::of_record(key), format!("key {}", key.hash.id()));
+        let act = Act { action: "revoke", principal: principal.as_str(), detail: &detail, ..Act::default() };
+        self.shared.note(&caller.principal, act).await?;
+        self.shared.store.revoke_key(&key.hash.to_string()).await.map_err(failed)?;
         tracing::info!(by = caller.principal.as_str(), id = old.id, "an API key was revoked");
         Ok(json!({ "id": old.id, "disabled": true }))
     }
@@ -174,12 +187,7 @@ impl Journey {
                 "`reason` must be 1 to 200 characters, without control characters".to_owned(),
             ));
         }
-        if !could_be(&self.shared.config, &wanted.principal) {
-            return Err(Refusal::Invalid(
-                "`principal` must be `<issuer>#<subject>` of a configured issuer, or `key#<owner>`"
-                    .to_owned(),
-            ));
-        }
+        self.could_be(&wanted.principal)?;
         if wanted.principal == caller.principal.as_str() {
             return Err(Refusal::Invalid(
                 "you would shut yourself out; let another administrator do it".to_owned(),
@@ -191,13 +199,20 @@ impl Journey {
             by: caller.principal.as_str().to_owned(),
             since: Timestamp::now().as_second(),
         };
+        let act = Act { action: "deny", principal: &denial.principal, ..Act::default() };
+        self.shared.note(&caller.principal, act).await?;
         self.shared.store.deny(&denial).await.map_err(failed)?;
         tracing::info!(by = denial.by, principal = denial.principal, "somebody was shut out");
         Ok(json!({ "principal": denial.principal, "reason": denial.reason, "since": denial.since }))
     }
 
     async fn allow(&self, caller: &Caller, old: OldDenial) -> Result<Value, Refusal> {
-        if !self.shared.store.allow(&old.principal).await.map_err(failed)? {
+        let denied = self.shared.store.denial(&old.principal).await.map_err(failed)?.is_some();
+        if denied {
+            let act = Act { action: "allow", principal: &old.principal, ..Act::default() };
+            self.shared.note(&caller.principal, act).await?;
+        }
+        if !denied || !self.shared.store.allow(&old.principal).await.map_err(failed)? {
             return Err(Refusal::Invalid(
                 "this `principal` is not shut out; GET /fleet/denials lists who is".to_owned(),
             ));
@@ -209,6 +224,23 @@ impl Journey {
         );
         Ok(json!({ "principal": old.principal }))
     }
+
+    fn roles_exist(&self, roles: &[String]) -> Result<(), Refusal> {
+        let Some(unknown) = roles.iter().find(|role| !self.shared.config.roles.contains_key(*role)) else {
+            return Ok(());
+        };
+        let unknown: String = unknown.chars().take(40).collect();
+        Err(Refusal::Invalid(format!("there is no role `{unknown}`; the configuration names the roles")))
+    }
+
+    fn could_be(&self, principal: &str) -> Result<(), Refusal> {
+        if could_be(&self.shared.config, principal) && principal.len() <= LONGEST_PRINCIPAL {
+            return Ok(());
+        }
+        Err(Refusal::Invalid(
+            "`principal` must be `<issuer>#<subject>` of a configured issuer, or `key#<owner>`".to_owned(),
+        ))
+    }
 }
 
 fn shown(key: &KeyRecord) -> Value {
@@ -219,10 +251,11 @@ fn shown(key: &KeyRecord) -> Value {
         "created": key.created,
         "expires": key.expires,
         "disabled": key.disabled,
+        "acts_as": key.acts_as,
     })
 }
 
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     // A list would be taken for an object without names.
     let object = body.trim_ascii_start().starts_with(b"{");
     let read = serde_json::from_slice(body).ok().filter(|_| object);
@@ -231,7 +264,7 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     })
 }
 
-fn failed(error: StoreError) -> Refusal {
+pub(crate) fn failed(error: StoreError) -> Refusal {
     tracing::warn!(%error, "the store did not take an administrator's word");
     unreachable_store()
 }

@@ -11,7 +11,7 @@ use crate::body::Body;
 use crate::error::Refusal;
 
 /// The methods of the route table.
-const METHODS: &str = "GET, HEAD, POST, DELETE";
+const METHODS: &str = "GET, HEAD, POST, PATCH, DELETE";
 
 /// What our page and the official OpenAI and Anthropic SDKs send from a browser. Spelled out, because a wildcard does
 /// not cover `authorization`; the SDKs add the `x-stainless` fields without being asked.
@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(answer.status(), 204);
         let headers = answer.headers();
         assert_eq!(headers["access-control-allow-origin"], PAGE);
-        assert_eq!(headers["access-control-allow-methods"], "GET, HEAD, POST, DELETE");
+        assert_eq!(headers["access-control-allow-methods"], "GET, HEAD, POST, PATCH, DELETE");
         assert_eq!(headers["access-control-max-age"], "7200");
         let allowed: Vec<&str> =
             headers["access-control-allow-headers"].to_str().unwrap().split(", ").collect();

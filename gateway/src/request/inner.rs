@@ -13,6 +13,7 @@ use super::{Core, Journey};
 use crate::error::Refusal;
 use crate::identity::Caller;
 use crate::ollama::dialect::Api;
+use crate::ollama::names::ModelName;
 use crate::process::Models;
 
 /// Whose inference it is, and of which request.
@@ -60,9 +61,17 @@ impl Journey {
     }
 
     pub(super) async fn find(&self, ask: &Ask) -> Result<(), Refusal> {
+        self.find_model(&ask.model).await
+    }
+
+    /// Is the model there, here or at some node, as far as somebody can tell?
+    ///
+    /// # Errors
+    /// 404 where it is not.
+    pub(crate) async fn find_model(&self, model: &ModelName) -> Result<(), Refusal> {
         match &self.shared.models {
-            Models::Here(keeper) => keeper.find(&ask.model).await,
-            Models::Elsewhere(catalogue) => catalogue.find(&ask.model).await,
+            Models::Here(keeper) => keeper.find(model).await,
+            Models::Elsewhere(catalogue) => catalogue.find(model).await,
         }
     }
 

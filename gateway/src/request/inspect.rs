@@ -15,6 +15,7 @@ mod tests;
 use bytes::Bytes;
 
 use self::measure::Tally;
+pub use self::measure::tokens_of;
 use self::object::{Object, invalid, is_empty, quote, same_key, syntax};
 use self::shape::KeepAlive;
 use crate::error::Refusal;
@@ -98,6 +99,14 @@ pub fn inspect(api: Api, body: Bytes, rights: &Rights, most_output: u32) -> Resu
         output_tokens,
         hide_usage,
     })
+}
+
+/// Options of a model as this caller may set them: checked, and without those that would load it again for everybody.
+///
+/// # Errors
+/// 400 for an ambiguous key or an option of the wrong type.
+pub fn options_for(raw: &str, rights: &Rights) -> Result<String, Refusal> {
+    options::rewrite(Some(raw), rights.operate, None).map(|(options, _)| options)
 }
 
 /// The known field that a key folds to.

@@ -28,6 +28,9 @@ use crate::identity::{Caller, Principal};
 /// is the shortest a client may be told.
 const OPEN_RETRY: Duration = Duration::from_secs(1);
 
+/// Codes that a caller may guess wrongly in a minute. Nobody guesses one of 130 bits; this keeps the store from those who try.
+const WRONG_CODES: Size = Size { capacity: 10.0, per_second: 10.0 / 60.0 };
+
 /// Counts each caller's requests, for the whole process.
 pub struct Limiter(Arc<Table<Requests>>);
 
@@ -35,6 +38,7 @@ pub struct Limiter(Arc<Table<Requests>>);
 struct Requests {
     begun: Bucket,
     open: u32,
+    guessed: Bucket,
 }
 
 impl Limiter {
@@ -68,6 +72,18 @@ impl Limiter {
         Ok(Pass { table: Arc::clone(&self.0), principal: caller.principal.clone() })
     }
 
+    /// Begins to look whether a code is good. It counts as wrong until [`Guess::was_right`].
+    ///
+    /// # Errors
+    /// [`Refusal::TooMany`]: ten were wrong in a minute.
+    pub fn guess(&self, caller: &Caller) -> Result<Guess, Refusal> {
+        let taken =
+            self.0.with(&caller.principal, |requests, now| requests.guessed.take(1.0, WRONG_CODES, now));
+        let what = "too many codes were wrong";
+        taken.map_err(|retry_after| Refusal::TooMany { what, retry_after })?;
+        Ok(Guess { table: Arc::clone(&self.0), principal: caller.principal.clone() })
+    }
+
     /// Forgets who has no open request and whose minute is whole again; returns how many are left. Beginning
     /// requests does so too, once a minute.
     pub fn sweep(&self) -> usize {
@@ -93,12 +109,25 @@ impl Drop for Pass {
     }
 }
 
+/// A code that somebody tries.
+pub struct Guess {
+    table: Arc<Table<Requests>>,
+    principal: Principal,
+}
+
+impl Guess {
+    /// It was good, and counts for nothing.
+    pub fn was_right(self) {
+        self.table.with(&self.principal, |requests, now| requests.guessed.correct(-1.0, WRONG_CODES, now));
+    }
+}
+
 impl Entry for Requests {
     fn new(now: Instant) -> Self {
-        Self { begun: Bucket::new(now), open: 0 }
+        Self { begun: Bucket::new(now), open: 0, guessed: Bucket::new(now) }
     }
 
     fn is_idle(&mut self, now: Instant) -> bool {
-        self.open == 0 && self.begun.is_full(now)
+        self.open == 0 && self.begun.is_full(now) && self.guessed.is_full(now)
     }
 }

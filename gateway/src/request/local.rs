@@ -44,6 +44,7 @@ impl Journey {
             Action::OpenAiModel => json(&self.openai_model(route, head, rights()?)?),
             Action::Ask(_)
             | Action::Translate(_)
+            | Action::Converse(_)
             | Action::Keep(_)
             | Action::Fleet
             | Action::Wake

@@ -3,7 +3,9 @@
 use http::Method;
 
 use super::books::Book;
+use crate::conversations::Act;
 use crate::error::Refusal;
+use crate::moderation::Look;
 use crate::ollama::dialect::{Api, Family};
 use crate::translate::Task;
 
@@ -68,6 +70,8 @@ pub enum Action {
     Ask(Api),
     /// Translation.
     Translate(Task),
+    /// A person's conversations.
+    Converse(Act),
     /// What administrators keep.
     Keep(Book),
     /// A file of the page.
@@ -77,8 +81,8 @@ pub enum Action {
 /// One row of the table.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Route {
-    /// The exact path, also the one sent upstream. A last segment in braces takes one literal segment,
-    /// `{*}` any number, none included.
+    /// The exact path, also the one sent upstream. A segment in braces takes one literal segment, `{*}` at the end any
+    /// number, none included. The first row that fits counts.
     pub path: &'static str,
     /// The exact methods, as `Allow` lists them.
     pub methods: &'static str,
@@ -124,6 +128,13 @@ pub static ROUTES: &[Route] = {
         row("POST",      "/fleet/hold",          Native,    Administrative, Operate,      Keep(Book::Hold)),
         row("GET, POST, DELETE", "/fleet/keys",  Native,    Administrative, Administer,   Keep(Book::Keys)),
         row("GET, POST, DELETE", "/fleet/denials", Native,  Administrative, Administer,   Keep(Book::Denials)),
+        row("POST",      "/fleet/links",         Native,    Administrative, Administer,   Keep(Book::Links)),
+        row("POST",      "/links/redeem",        Native,    Administrative, User,         Keep(Book::Redeem)),
+        row("POST",      "/moderation/people",   Native,    Read,           Administer,   Keep(Book::Moderation(Look::People))),
+        row("POST",      "/moderation/conversations", Native, Read,         Administer,   Keep(Book::Moderation(Look::Conversations))),
+        row("POST, DELETE", "/moderation/conversation", Native, Read,       Administer,   Keep(Book::Moderation(Look::Conversation))),
+        row("POST",      "/moderation/search",   Native,    Read,           Administer,   Keep(Book::Moderation(Look::Search))),
+        row("POST",      "/moderation/audit",    Native,    Read,           Administer,   Keep(Book::Moderation(Look::Audit))),
         row("GET",       "/fleet/history",       Native,    Read,           Operate,      Keep(Book::History)),
         row("GET",       "/fleet/usage",         Native,    Read,           User,         Keep(Book::Usage)),
         row("GET, HEAD", "/ui/{*}",              Native,    Public,         Anyone,       Page),
@@ -152,6 +163,11 @@ pub static ROUTES: &[Route] = {
         row("POST",      "/detect",              Native,    Read,           User,         Translate(Detect)),
         row("GET, POST", "/languages",           Native,    Read,           User,         Translate(Languages)),
         row("GET",       "/frontend/settings",   Native,    Read,           User,         Translate(Settings)),
+        row("GET, POST", "/conversations",       Native,    Read,           User,         Converse(Act::All)),
+        row("GET",       "/conversations/export", Native,   Read,           User,         Converse(Act::Export)),
+        row("GET, PATCH, DELETE", "/conversations/{id}", Native, Read,      User,         Converse(Act::One)),
+        row("POST",      "/conversations/{id}/messages", Native, Inference, User,         Converse(Act::Say)),
+        row("POST",      "/conversations/{id}/stop", Native, Read,          User,         Converse(Act::Stop)),
     ]
 };
 
@@ -180,18 +196,15 @@ impl Route {
     }
 
     fn matches(&self, path: &str) -> bool {
-        match self.path.split_once('{') {
-            Some((prefix, "*}")) => path.starts_with(prefix),
-            Some((prefix, _)) => {
-                path.strip_prefix(prefix).is_some_and(|name| !name.is_empty() && !name.contains('/'))
-            }
-            None => self.path == path,
-        }
+        if self.path.contains('{') { self.named_segment(path).is_some() } else { self.path == path }
     }
 
-    /// The literal segment in the place of the braces, if the row has one.
+    /// The literal segment in the place of the braces, if the row has one and the path fits.
     pub fn named_segment<'a>(&self, path: &'a str) -> Option<&'a str> {
-        path.strip_prefix(self.path.split_once('{')?.0)
+        let (before, braced) = self.path.split_once('{')?;
+        let (name, behind) = braced.split_once('}')?;
+        let segment = path.strip_prefix(before)?.strip_suffix(behind)?;
+        (name == "*" || (!segment.is_empty() && !segment.contains('/'))).then_some(segment)
     }
 }
 

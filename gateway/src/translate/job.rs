@@ -264,12 +264,12 @@ impl Desk {
                 events.say("delta", &json!({ "index": at, "text": text })).await?;
             }
         }
-        if !reading.whole {
+        if !reading.is_whole() {
             return Err(broke_off(true));
         }
         let answer = reading.answer(brief.text);
         let mut faults = expected.faults(&answer);
-        if reading.cut_short && !faults.contains(&Mark::Length) {
+        if reading.is_cut_short() && !faults.contains(&Mark::Length) {
             faults.push(Mark::Length);
         }
         Ok((answer, faults))

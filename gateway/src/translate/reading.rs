@@ -1,79 +1,47 @@
-//! One answer of a model as it comes: lines of `/api/chat` in, text out.
-
-use serde::Deserialize;
+//! One answer of a model as it comes: what can be shown of it, and what is left of it in the end.
 
 use super::protect::Protected;
 use crate::error::Refusal;
+use crate::ollama::spoken::Spoken;
 
 /// Longest mark, in bytes: what of a text's end may still become one.
 const LONGEST_MARK: usize = 12;
 
-#[derive(Deserialize)]
-struct Line {
-    #[serde(default)]
-    message: Message,
-    #[serde(default)]
-    done: bool,
-    #[serde(default)]
-    done_reason: String,
-    #[serde(default)]
-    error: Option<String>,
-}
-
-#[derive(Deserialize, Default)]
-struct Message {
-    #[serde(default)]
-    content: String,
-}
-
 /// What has come of an answer.
 #[derive(Debug, Default)]
 pub(super) struct Reading {
-    held: Vec<u8>,
-    /// The text so far.
-    pub(super) text: String,
+    said: Spoken,
     /// Bytes of it that were shown.
     shown: usize,
-    /// The answer is whole.
-    pub(super) whole: bool,
-    /// It ended only because it may not be longer.
-    pub(super) cut_short: bool,
 }
 
 impl Reading {
-    /// Takes bytes; whole lines count, blank ones are signs of life.
+    /// Takes bytes.
     ///
     /// # Errors
     /// The error that a stream ended with.
     pub(super) fn push(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
-        self.held.extend_from_slice(bytes);
-        while let Some(end) = memchr::memchr(b'\n', &self.held) {
-            let line: Vec<u8> = self.held.drain(..=end).collect();
-            if line.trim_ascii().is_empty() {
-                continue;
-            }
-            let line: Line = serde_json::from_slice(&line).map_err(|_| Refusal::Upstream {
-                text: "the model server sent something that is not part of an answer".to_owned(),
-                worked: true,
-            })?;
-            if let Some(text) = line.error {
-                return Err(Refusal::Upstream { text, worked: true });
-            }
-            self.text.push_str(&line.message.content);
-            self.whole |= line.done;
-            self.cut_short |= line.done_reason == "length";
-        }
-        Ok(())
+        self.said.push(bytes)
+    }
+
+    /// Is the answer whole?
+    pub(super) fn is_whole(&self) -> bool {
+        self.said.whole
+    }
+
+    /// Did it end only because it may not be longer?
+    pub(super) fn is_cut_short(&self) -> bool {
+        self.said.cut_short
     }
 
     /// What can be shown of the text beyond what was: no mark in the making.
     pub(super) fn news(&mut self, protected: &Protected) -> Option<String> {
         if self.shown == 0 {
-            self.shown = self.text.len() - self.text.trim_start().len();
+            self.shown = self.said.text.len() - self.said.text.trim_start().len();
         }
-        let rest = &self.text[self.shown..];
+        let rest = &self.said.text[self.shown..];
         let open = rest.rfind('<').filter(|&at| !rest[at..].contains('>') && rest.len() - at < LONGEST_MARK);
-        let end = if self.whole { rest.trim_end().len() } else { open.unwrap_or(rest.len()) };
+        let end = if self.said.whole { rest.trim_end().len() } else { open.unwrap_or(rest.len()) };
         let news = protected.put_back(&rest[..end]);
         self.shown += end;
         (!news.is_empty()).then_some(news)
@@ -81,7 +49,7 @@ impl Reading {
 
     /// The answer without what models put around it.
     pub(super) fn answer(&self, source: &str) -> String {
-        let mut answer = self.text.trim();
+        let mut answer = self.said.text.trim();
         answer = answer.strip_prefix("<text>").unwrap_or(answer);
         answer = answer.strip_suffix("</text>").unwrap_or(answer).trim();
         for (open, close) in [('"', '"'), ('“', '”'), ('„', '“'), ('「', '」')] {
@@ -119,21 +87,17 @@ mod tests {
                 assert!(!news.contains('<'), "{news}");
                 shown += &news;
             }
-            assert!(reading.whole && !reading.cut_short);
-            assert_eq!((reading.text.as_str(), shown.as_str()), ("Hallo <x1/>!", "Hallo {name}!"));
+            assert!(reading.is_whole() && !reading.is_cut_short());
+            assert_eq!((reading.said.text.as_str(), shown.as_str()), ("Hallo <x1/>!", "Hallo {name}!"));
         }
     }
 
     #[test]
-    fn errors_within_a_stream_are_errors() {
-        let error = Reading::default().push(b"{\"error\":\"it broke\"}\n").unwrap_err();
-        assert_eq!(error.to_string(), "it broke");
-    }
-
-    #[test]
     fn what_models_put_around_an_answer_is_taken_off() {
-        let answer =
-            |text: &str, source| Reading { text: text.to_owned(), ..Reading::default() }.answer(source);
+        let answer = |text: &str, source| {
+            let said = Spoken { text: text.to_owned(), ..Spoken::default() };
+            Reading { said, shown: 0 }.answer(source)
+        };
         assert_eq!(answer(" <text>\nHallo\n</text>\n", "Hello"), "Hallo");
         assert_eq!(answer("\"Hallo\"", "Hello"), "Hallo");
         assert_eq!(answer("\"Hallo\"", "\"Hello\""), "\"Hallo\"");

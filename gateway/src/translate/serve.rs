@@ -31,6 +31,7 @@ use crate::request::limit::{BodyHold, Pass};
 use crate::request::local::json as answer;
 use crate::request::receive::receive;
 use crate::request::route::{Class, Route};
+use crate::telling;
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// The largest body read before its sender is known: who sends the key in it cannot be known sooner.
@@ -274,12 +275,7 @@ impl Journey {
 
     /// Where a job is worked on. Typed texts go first, files last; who may only ask when nobody else does stays so.
     pub(super) fn desk(&self, asked: Asked, priority: Priority, account: &mut Account) -> Desk {
-        let mut rights = (*asked.caller.rights).clone();
-        if rights.priority != Priority::Batch {
-            rights.priority = priority;
-        }
-        let caller = Caller { rights: Arc::new(rights), ..asked.caller };
-        Desk::new(self.apart(), asked.route, caller, asked.pass, account.hand_over())
+        Desk::new(self.apart(), asked.route, asked.caller.at(priority), asked.pass, account.hand_over())
     }
 }
 
@@ -318,7 +314,7 @@ impl Desk {
         };
         if let Err(refusal) = &ended {
             let waking = !shared.wake.until_ready().is_zero() && self.flowing.load(Ordering::Relaxed) == 0;
-            let _unread = events.say("error", &events::error(refusal, waking)).await;
+            let _unread = events.say("error", &telling::error(refusal, waking)).await;
         }
         let mut account = self.account.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match &ended {

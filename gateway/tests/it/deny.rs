@@ -65,6 +65,7 @@ async fn a_denied_token_and_key_are_refused_on_every_route_and_let_in_again() {
                 .path
                 .replace("{model}", "gemma3n:e4b")
                 .replace("{file}", "0123-node")
+                .replace("{id}", "0123")
                 .replace("{*}", "index.html");
             let asked = gateway.client().request(method.parse().unwrap(), gateway.url(&path));
             let answer = asked.bearer_auth(credential).body(chat(true).to_string()).send().await.unwrap();

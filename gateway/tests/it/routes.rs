@@ -10,7 +10,12 @@ use crate::support::{Raw, TestGateway, ollama};
 
 /// A path that a row of the table matches.
 fn path(route: &Route) -> String {
-    route.path.replace("{model}", "gemma3n:e4b").replace("{file}", "0123-node").replace("{*}", "index.html")
+    route
+        .path
+        .replace("{model}", "gemma3n:e4b")
+        .replace("{file}", "0123-node")
+        .replace("{id}", "0123")
+        .replace("{*}", "index.html")
 }
 
 /// Asks on a connection that is replaced where the gateway closes it.
@@ -181,6 +186,12 @@ async fn what_a_caller_may_not_is_403_before_anything_else() {
             "/fleet/hold",
             "/fleet/keys",
             "/fleet/denials",
+            "/fleet/links",
+            "/moderation/people",
+            "/moderation/conversations",
+            "/moderation/conversation",
+            "/moderation/search",
+            "/moderation/audit",
             "/fleet/history",
             "/api/pull",
             "/api/delete"

@@ -13,6 +13,7 @@ fn key(first: u8, last: u8) -> KeyRecord {
         created: 1_700_000_000 + i64::from(first),
         expires: Some(1_800_000_000),
         disabled: false,
+        acts_as: None,
     }
 }
 
@@ -28,7 +29,8 @@ pub(super) async fn keys_are_kept_and_listed<S: Store>(open: &impl Fn() -> S) {
     assert_eq!(other.key(&first.hash).await, Ok(Some(first.clone())));
     assert_eq!(other.keys().await, Ok(vec![first.clone(), second.clone()]), "the oldest first");
 
-    let renamed = KeyRecord { owner: "later".to_owned(), ..first };
+    let acting = Some("https://issuer.example/#Zoë".to_owned());
+    let renamed = KeyRecord { owner: "later".to_owned(), acts_as: acting, ..first };
     store.put_key(&renamed).await.unwrap();
     assert_eq!(store.keys().await, Ok(vec![renamed, second]), "the same hash is the same key");
 }

@@ -23,6 +23,7 @@ pub(super) async fn put(store: &DynamoStore, key: &KeyRecord) -> Result<(), Stor
         ("disabled", AttributeValue::Bool(key.disabled)),
     ];
     fields.extend(key.expires.map(|expires| ("expires", number(expires))));
+    fields.extend(key.acts_as.as_ref().map(|principal| ("acts_as", text(principal))));
     store.put(&format!("KEY#{}", key.hash), "KEY", fields).await
 }
 
@@ -65,6 +66,7 @@ fn record(item: &Item) -> Result<KeyRecord, StoreError> {
         created: number_of(item, "created")?.ok_or_else(unreadable)?,
         expires: number_of(item, "expires")?,
         disabled: *disabled,
+        acts_as: item.contains_key("acts_as").then(|| text_of(item, "acts_as")).transpose()?,
     })
 }
 

@@ -23,7 +23,64 @@ const STEPS: &[&str] = &[
     ) STRICT, WITHOUT ROWID",
     "ALTER TABLE item ADD COLUMN expires_at INTEGER;
     CREATE INDEX item_expires_at ON item (expires_at) WHERE expires_at IS NOT NULL",
+    CONVERSATIONS,
+    OVERSIGHT,
 ];
+
+/// Heads apart from messages, so that a list reads no messages; and messages in a table with row ids, since a document may
+/// have megabytes.
+const CONVERSATIONS: &str = "CREATE TABLE conversation (
+        principal TEXT NOT NULL,
+        id TEXT NOT NULL,
+        updated INTEGER NOT NULL,
+        document TEXT NOT NULL CHECK (json_valid(document)),
+        PRIMARY KEY (principal, id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX conversation_updated ON conversation (principal, updated);
+    CREATE TABLE message (
+        principal TEXT NOT NULL,
+        id TEXT NOT NULL,
+        message INTEGER NOT NULL,
+        document TEXT NOT NULL CHECK (json_valid(document)),
+        PRIMARY KEY (principal, id, message)
+    ) STRICT;
+    CREATE TABLE pen (
+        principal TEXT NOT NULL,
+        id TEXT NOT NULL,
+        holder TEXT NOT NULL,
+        until INTEGER NOT NULL,
+        stop INTEGER NOT NULL,
+        PRIMARY KEY (principal, id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX pen_until ON pen (until)";
+
+/// The third trigger stops `INSERT OR REPLACE`, whose deletion fires no trigger.
+const OVERSIGHT: &str =
+    "CREATE TABLE person (principal TEXT PRIMARY KEY, seen INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE audit (
+        fleet TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        document TEXT NOT NULL CHECK (json_valid(document)),
+        PRIMARY KEY (fleet, number)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TRIGGER audit_stays BEFORE UPDATE ON audit
+        BEGIN SELECT raise(ABORT, 'the audit log is never changed'); END;
+    CREATE TRIGGER audit_is_kept BEFORE DELETE ON audit
+        BEGIN SELECT raise(ABORT, 'the audit log is never cut'); END;
+    CREATE TRIGGER audit_is_not_replaced BEFORE INSERT ON audit
+        WHEN EXISTS (SELECT 1 FROM audit WHERE fleet = NEW.fleet AND number = NEW.number)
+        BEGIN SELECT raise(ABORT, 'the audit log is never changed'); END;
+    CREATE TABLE link_code (
+        hash TEXT PRIMARY KEY,
+        expires INTEGER NOT NULL,
+        document TEXT NOT NULL CHECK (json_valid(document))
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE chore (
+        fleet TEXT NOT NULL,
+        name TEXT NOT NULL,
+        until INTEGER NOT NULL,
+        PRIMARY KEY (fleet, name)
+    ) STRICT, WITHOUT ROWID";
 
 /// A connection to an up-to-date file.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {

@@ -6,7 +6,7 @@ use std::sync::Barrier;
 use rusqlite::Connection;
 
 use super::*;
-use crate::store::{MOST_DAYS_OF_USE, Phase, contract};
+use crate::store::{AuditEntry, MOST_DAYS_OF_USE, OversightStore, Phase, contract, is_intact};
 
 #[tokio::test]
 async fn it_keeps_the_contract() {
@@ -60,6 +60,49 @@ async fn a_file_of_the_first_version_keeps_what_it_holds() {
     let store = SqliteStore::open(&path).unwrap();
     assert_eq!(store.usage("old", "2026-01-01").await.unwrap().requests, 3);
     assert!(matches!(store.reserve("old", 1, 1, 1, 1, 1).await, Ok(Reservation::Reserved(_))));
+}
+
+#[tokio::test]
+async fn nobody_changes_the_audit_log_past_us() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fleet.db");
+    let store = SqliteStore::open(&path).unwrap();
+    let entry = AuditEntry { action: "view".to_owned(), ..AuditEntry::default() };
+    let first = store.append_audit("f", &entry).await.unwrap();
+    store.append_audit("f", &entry).await.unwrap();
+    let file = Connection::open(&path).unwrap();
+    for change in [
+        "UPDATE audit SET document = '{}'",
+        "UPDATE audit SET number = 9 WHERE number = 2",
+        "DELETE FROM audit WHERE number = 2",
+        "INSERT OR REPLACE INTO audit VALUES ('f', 1, '{}')",
+        "INSERT INTO audit VALUES ('f', 1, '{}') ON CONFLICT DO UPDATE SET document = '{}'",
+    ] {
+        let refused = file.execute(change, []).unwrap_err().to_string();
+        assert!(refused.contains("the audit log is never"), "{change}: {refused}");
+    }
+    let log = store.audit("f", None, 9).await.unwrap();
+    assert!(log.len() == 2 && log[1] == first && is_intact(&log));
+}
+
+#[tokio::test]
+async fn a_list_of_conversations_reads_no_messages() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fleet.db");
+    drop(SqliteStore::open(&path).unwrap());
+    let plan = |query: &str| -> String {
+        let file = Connection::open(&path).unwrap();
+        let mut statement = file.prepare(&format!("EXPLAIN QUERY PLAN {query}")).unwrap();
+        let steps = statement.query_map([], |row| row.get::<_, String>("detail")).unwrap();
+        steps.map(Result::unwrap).collect::<Vec<_>>().join("; ")
+    };
+    let heads =
+        plan("SELECT document FROM conversation WHERE principal = 'p' ORDER BY updated DESC, id DESC");
+    assert!(heads.contains("conversation_updated") && !heads.contains("TEMP B-TREE"), "{heads}");
+    let page = plan(
+        "SELECT document FROM message WHERE principal = 'p' AND id = 'c' AND message < 9 ORDER BY message DESC",
+    );
+    assert!(page.contains("principal=? AND id=? AND message<?") && !page.contains("TEMP B-TREE"), "{page}");
 }
 
 #[tokio::test]

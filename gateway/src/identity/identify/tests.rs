@@ -1,6 +1,6 @@
 //! The step as a whole: both kinds of credential, what is remembered, what is never said.
 
-use fleet::store::SqliteStore;
+use fleet::store::{KeyRecord, SqliteStore};
 use fleet::telemetry::{self, Capture};
 use serde_json::{Value, json};
 
@@ -79,6 +79,18 @@ async fn an_api_key_names_its_owner_in_either_field() {
         assert_eq!(caller.principal.as_str(), "key#nightly");
         assert!(caller.rights.operate);
     }
+}
+
+#[tokio::test]
+async fn a_key_that_acts_as_somebody_names_them_with_its_own_roles() {
+    let stage = stage();
+    let (secret, record) = api_keys::make("telegram", vec!["operator".to_owned()], 0, None).unwrap();
+    let acts_as = Some(format!("{ISSUER}#7"));
+    stage.store.put_key(&KeyRecord { acts_as, ..record }).await.unwrap();
+    let caller = stage.identity.identify(Credential::ApiKey(&secret)).await.unwrap();
+    let person = stage.bearer(&stage.token(json!({}))).await.unwrap();
+    assert_eq!(caller.principal, person.principal);
+    assert!(caller.rights.operate && !caller.rights.manage_models && !person.rights.operate);
 }
 
 #[tokio::test]

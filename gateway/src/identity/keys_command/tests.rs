@@ -49,10 +49,23 @@ async fn a_key_is_made_listed_and_revoked() {
     assert!(row.contains("  good   batch,operator  "), "{listed}");
     assert!(listed.lines().any(|row| row.contains("never") && row.ends_with("user            Zoë's laptop")));
 
+    let (_, record) = api_keys::make("telegram", Vec::new(), 0, None).unwrap();
+    let record = KeyRecord { acts_as: Some("https://issuer.example/#7".to_owned()), ..record };
+    let store = fleet::store::SqliteStore::open(&folder.path().join("fleet.db")).unwrap();
+    store.put_key(&record).await.unwrap();
+    let acting = run(&["list"]).await.unwrap();
+    assert!(
+        acting.lines().any(|row| row.contains("telegram") && row.ends_with("  https://issuer.example/#7"))
+    );
+
     let id = row.split(' ').next().unwrap();
     assert!(made.contains(id));
     run(&["revoke", id]).await.unwrap();
     assert!(run(&["list"]).await.unwrap().lines().any(|row| row.contains("revoked") && row.starts_with(id)));
+    let log = fleet::store::OversightStore::audit(&store, "default", None, 10).await.unwrap();
+    let entries: Vec<_> = log.iter().map(|entry| (entry.action.as_str(), entry.principal.as_str())).collect();
+    assert_eq!(entries, [("revoke", "key#nightly"), ("key", "key#Zoë's laptop"), ("key", "key#nightly")]);
+    assert!(log[0].detail.contains(id) && log[2].detail.contains(id));
 }
 
 #[tokio::test]

@@ -36,6 +36,11 @@ impl Journey {
     }
 }
 
+/// The first of the days shown.
+pub(crate) fn first_day() -> Result<String, Refusal> {
+    day(Timestamp::now().to_zoned(TimeZone::UTC).date(), DAYS - 1)
+}
+
 fn day(today: Date, back: i64) -> Result<String, Refusal> {
     today.checked_sub(Span::new().days(back)).map(|day| day.to_string()).map_err(|_| Refusal::Bug)
 }

@@ -19,6 +19,9 @@ const IMAGE_TOKENS: u64 = 256;
 /// Tokens a template adds to a message (role and turn marks), or the engine's work per further input. Assumed.
 const MESSAGE_TOKENS: u64 = 4;
 
+/// Tokens of the name of a role, the longest of the usual ones.
+const ROLE_TOKENS: u64 = 3;
+
 /// Strings up to this length inside an image part are its type or detail; longer ones are the picture.
 const SHORTEST_IMAGE: usize = 64;
 
@@ -35,6 +38,13 @@ pub(super) struct Tally {
     pub(super) web_search: bool,
     /// An element of an array is of the wrong type.
     pub(super) misfit: bool,
+}
+
+/// Tokens of one message with this text, by the estimate that holds for whole requests.
+pub fn tokens_of(text: &str) -> u64 {
+    let mut tally = Tally { tokens: MESSAGE_TOKENS + ROLE_TOKENS, ..Tally::default() };
+    tally.text(text);
+    u64::from(tally.tokens())
 }
 
 impl Tally {

@@ -103,6 +103,23 @@ async fn open_requests_are_counted_until_they_close() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn ten_wrong_codes_a_minute_are_enough() {
+    let (limiter, a) = (Limiter::new(), caller("a", rights()));
+    for _ in 0..30 {
+        limiter.guess(&a).unwrap().was_right();
+    }
+    for _ in 0..10 {
+        drop(limiter.guess(&a).unwrap());
+    }
+    assert_eq!(limiter.sweep(), 1, "not forgotten while it matters");
+    let wait = refused(limiter.guess(&a));
+    limiter.guess(&caller("b", rights())).unwrap();
+    advance(wait).await;
+    drop(limiter.guess(&a).unwrap());
+    refused(limiter.guess(&a));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_table_is_empty_after_idle_time() {
     let limiter = Limiter::new();
     let open = limiter.begin(&caller("open", rights())).unwrap();
