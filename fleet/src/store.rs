@@ -23,7 +23,8 @@ use std::fmt;
 use async_trait::async_trait;
 
 pub use conversations::{
-    Archived, Conversation, ConversationStore, Ending, Message, MessageId, Pen, PenHeld, Speaker,
+    Archived, Conversation, ConversationStore, Ending, MOST_HEAD_BYTES, MOST_MESSAGE_BYTES, Message,
+    MessageId, Pen, PenHeld, Speaker,
 };
 #[cfg(feature = "dynamodb")]
 pub use dynamo::DynamoStore;

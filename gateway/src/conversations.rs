@@ -2,7 +2,7 @@
 //!
 //! `serve` is the step of the journey. `query` and `shapes` are what clients write and read, `edit` makes and changes
 //! heads, `shelf` finds, shows and removes, `export` writes all of it out. A turn begins in `turn`, under the `pen`, with
-//! what of the `transcript` fits into the model's `window`; its `answer` is written without regard to who reads it, which
+//! what of the `transcript` (in table and `archive`) fits into the model's `window`; its `answer` is written without regard to who reads it, which
 //! is what `tell` is for; `title` names it. `room` is what one process knows of all this.
 
 mod clock;
@@ -11,6 +11,7 @@ pub(crate) mod query;
 pub(crate) mod shapes;
 mod room;
 mod pen;
+pub mod archive;
 pub(crate) mod transcript;
 pub(crate) mod shelf;
 mod edit;

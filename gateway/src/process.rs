@@ -15,6 +15,7 @@ use crate::connection::clock;
 use crate::connection::handshake::Certificate;
 use crate::connection::serve::Server;
 use crate::conversations::Room;
+use crate::conversations::archive::Archive;
 use crate::drain::{Drain, Phase};
 use crate::error::Refusal;
 use crate::history::History;
@@ -98,6 +99,8 @@ pub struct Shared {
     pub translated: Kept,
     /// Answers that are being written into conversations.
     pub conversations: Room,
+    /// The older part of conversations, and both parts as one.
+    pub archive: Archive,
 }
 
 /// Where a process has its models.
@@ -241,6 +244,7 @@ impl Gateway {
             history: History::default(),
             translated: Kept::new(&config.translate),
             conversations: Room::default(),
+            archive: Archive::open(&config.conversations)?,
             config,
         };
         Ok(Self { shared: Arc::new(shared), certificate, connections, machine: Arc::default() })

@@ -51,6 +51,7 @@ pub(super) async fn check<S: Store>(open: impl Fn() -> S, race: Race) {
     conversations::a_message_stands_in_the_place_of_the_last(open).await;
     conversations::long_messages_are_whole(open).await;
     conversations::a_reader_sees_the_old_text_or_the_new(open).await;
+    conversations::more_than_is_promised_is_refused(open).await;
     conversations::stretches_of_messages_go(open).await;
     conversations::what_is_deleted_is_gone_and_stays_so(open).await;
     conversations::one_at_a_time_has_the_pen(open).await;

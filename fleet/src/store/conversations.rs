@@ -10,6 +10,12 @@ use serde_json::Value;
 
 use super::{Change, StoreError, keeps_no_fleet};
 
+/// Bytes of a conversation's head at most, as JSON: an item of the table has 400 KB, and a list reads all heads.
+pub const MOST_HEAD_BYTES: usize = 128 * 1024;
+
+/// Bytes of one message's text at most.
+pub const MOST_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
+
 /// What a conversation is, without its messages. Times are seconds since 1970, UTC.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -145,10 +151,31 @@ pub enum PenHeld {
     No(i64),
 }
 
+/// Refuses a head that no item could hold.
+pub(super) fn check_head(head: &Conversation) -> Result<(), StoreError> {
+    let bytes = serde_json::to_vec(head).map_err(|error| StoreError::Unreadable(error.to_string()))?.len();
+    if bytes <= MOST_HEAD_BYTES {
+        return Ok(());
+    }
+    Err(StoreError::TooMuch(format!(
+        "title, system prompt and options of a conversation have {bytes} bytes together; {MOST_HEAD_BYTES} may be kept"
+    )))
+}
+
+/// Refuses a text longer than any store promises to keep.
+pub(super) fn check_message(message: &Message) -> Result<(), StoreError> {
+    let bytes = message.content.len();
+    if bytes <= MOST_MESSAGE_BYTES {
+        return Ok(());
+    }
+    Err(StoreError::TooMuch(format!("a message has {bytes} bytes; {MOST_MESSAGE_BYTES} may be kept")))
+}
+
 /// The conversations of the table. All of a principal's are in one partition.
 ///
 /// # Errors
-/// Every call: as [`Store`](super::Store)'s.
+/// Every call: as [`Store`](super::Store)'s. [`StoreError::TooMuch`] for a head of more than [`MOST_HEAD_BYTES`] and a
+/// message of more than [`MOST_MESSAGE_BYTES`].
 #[async_trait]
 pub trait ConversationStore: Send + Sync {
     /// Writes a new conversation with version 1; false where there is one of this id.
@@ -218,7 +245,7 @@ pub trait ConversationStore: Send + Sync {
         keeps_no_fleet()
     }
 
-    /// Writes a message in the place of one with the same id. Of any length up to 4 MB: what an item cannot hold is
+    /// Writes a message in the place of one with the same id. What an item cannot hold is
     /// split and put together again, and a reader sees the old text or the new, never a mixture. Nothing is kept where
     /// the conversation is gone.
     async fn write_message(&self, principal: &str, id: &str, message: &Message) -> Result<(), StoreError> {

@@ -1,32 +1,33 @@
 //! The store of a fleet in AWS: one DynamoDB table, on demand, with `PK` and `SK` as its keys.
 //!
-//! Every condition is the table's own, never a read before a write. What must be current is read consistently; keys and
-//! denials, which have partitions of their own, are listed by the sparse index `listed`, since a scan would read every
-//! conversation. The one scan is everybody's usage, for a person who asks: an index over it would be one partition that
+//! Every condition is the table's own, never a read before a write. What must be current is read consistently; keys,
+//! denials and people, which have partitions of their own, and the heads of a person's conversations are listed by the
+//! sparse index `listed`, since a scan, or a query of the person, would read every message. The one scan is everybody's usage, for a person who asks: an index over it would be one partition that
 //! every request writes to.
 
 mod client;
 mod item;
 mod update;
+mod ranges;
 mod table;
 mod accounts;
 mod nodes;
 mod shared;
 mod quota;
+mod messages;
+mod conversations;
+mod oversight;
 
 use async_trait::async_trait;
 
 use super::record::is_id;
 use super::{
-    Change, ConversationStore, DayOfUse, Denial, FleetState, KeyHash, KeyRecord, LeaseRecord, OversightStore,
-    Progress, Reservation, Store, StoreError, Usage, WantedModel,
+    Change, DayOfUse, Denial, FleetState, KeyHash, KeyRecord, LeaseRecord, Progress, Reservation, Store,
+    StoreError, Usage, WantedModel,
 };
 use crate::report::{NodeRecord, Order, Report, ReportAnswer, Summary};
 
 pub use client::{DynamoStore, Patience};
-
-impl ConversationStore for DynamoStore {}
-impl OversightStore for DynamoStore {}
 
 #[async_trait]
 impl Store for DynamoStore {

@@ -13,7 +13,6 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::clock::unix_now;
-use super::query::MOST_SHOWN;
 use super::shapes;
 use super::store::{bounded, failed};
 use super::transcript;
@@ -113,27 +112,13 @@ impl Export {
             let busy = bounded(store.pen(&there.principal, &there.id, unix_now())).await.map_err(failed)?;
             let busy = busy.is_some();
             let mut shown = shapes::whole(&there, busy);
-            let messages = self.transcript(&there).await?;
+            let messages = transcript::whole(&self.shared, &there).await?;
             shown["transcript"] = messages.iter().map(|message| shapes::message(message, busy)).collect();
             Ok(Some(shown))
         };
         let Some(shown) = read.await.map_err(Ended::Failed)? else { return Ok(()) };
         let comma = if std::mem::replace(first, false) { "" } else { "," };
         self.say(format!("{comma}\n{shown}")).await
-    }
-
-    async fn transcript(&self, of: &Conversation) -> Result<Vec<fleet::store::Message>, Refusal> {
-        let mut all = Vec::new();
-        loop {
-            let before = all.first().map(|first: &fleet::store::Message| first.id);
-            let mut page = transcript::page(&self.shared, of, before, MOST_SHOWN).await?;
-            let more = page.len() == MOST_SHOWN;
-            page.append(&mut all);
-            all = page;
-            if !more {
-                return Ok(all);
-            }
-        }
     }
 
     async fn say(&self, text: String) -> Result<(), Ended> {

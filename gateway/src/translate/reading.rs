@@ -95,8 +95,9 @@ mod tests {
     #[test]
     fn what_models_put_around_an_answer_is_taken_off() {
         let answer = |text: &str, source| {
-            let said = Spoken { text: text.to_owned(), ..Spoken::default() };
-            Reading { said, shown: 0 }.answer(source)
+            let mut reading = Reading::default();
+            reading.said.text.push_str(text);
+            reading.answer(source)
         };
         assert_eq!(answer(" <text>\nHallo\n</text>\n", "Hello"), "Hallo");
         assert_eq!(answer("\"Hallo\"", "Hello"), "Hallo");

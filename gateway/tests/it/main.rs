@@ -19,6 +19,7 @@ mod cancel;
 mod configuration;
 mod conversations;
 mod conversations_answers;
+mod conversations_archive;
 mod corpora;
 mod credentials;
 mod deny;

@@ -58,13 +58,30 @@ pub async fn to_the_end(gateway: &TestGateway, bytes: impl AsRef<[u8]>) -> Strin
     raw.rest().await
 }
 
-/// One answer with `Content-Length` from a connection that stays open.
+/// One answer, with its length or in chunks, from a connection that stays open.
 pub async fn next_answer(raw: &mut Raw) -> Answer {
     let head = raw.until("\r\n\r\n").await;
     let mut answer = Answer::of_text(&head);
+    if answer.field("transfer-encoding") == Some("chunked") {
+        answer.body = chunks(raw).await;
+        return answer;
+    }
     let length: usize = answer.field("content-length").expect("a length").parse().unwrap();
     answer.body = raw.exactly(length).await;
     answer
+}
+
+async fn chunks(raw: &mut Raw) -> String {
+    let mut body = String::new();
+    loop {
+        let line = raw.until("\r\n").await;
+        let length = usize::from_str_radix(line.trim_end(), 16).unwrap();
+        body.push_str(&raw.exactly(length).await);
+        raw.until("\r\n").await;
+        if length == 0 {
+            return body;
+        }
+    }
 }
 
 /// Asks over HTTP/2 on a connection of its own; the path is in `request`.

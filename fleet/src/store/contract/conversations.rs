@@ -6,7 +6,8 @@ use serde_json::json;
 
 use super::{Race, all};
 use crate::store::{
-    Archived, Change, Conversation, Ending, Message, MessageId, Pen, PenHeld, Speaker, Store,
+    Archived, Change, Conversation, Ending, MOST_HEAD_BYTES, MOST_MESSAGE_BYTES, Message, MessageId, Pen,
+    PenHeld, Speaker, Store, StoreError,
 };
 
 const NOW: i64 = 1_795_000_000;
@@ -176,6 +177,19 @@ pub(super) async fn a_reader_sees_the_old_text_or_the_new<S: Store>(open: &impl 
         }
     };
     futures_util::future::join(writing, reading).await;
+}
+
+pub(super) async fn more_than_is_promised_is_refused<S: Store>(open: &impl Fn() -> S) {
+    let store = open();
+    filled(&store, "most", "c", 0).await;
+    let head = store.conversation("most", "c").await.unwrap().unwrap();
+    let large = Conversation { system: "x".repeat(MOST_HEAD_BYTES), ..head.clone() };
+    assert!(matches!(store.change_conversation(&head, &large).await, Err(StoreError::TooMuch(_))));
+    let another = Conversation { id: "c-2".to_owned(), ..large };
+    assert!(matches!(store.begin_conversation(&another).await, Err(StoreError::TooMuch(_))));
+    let message = said(0, "x".repeat(MOST_MESSAGE_BYTES + 1));
+    assert!(matches!(store.write_message("most", "c", &message).await, Err(StoreError::TooMuch(_))));
+    assert_eq!(store.messages("most", "c", None, 9).await, Ok(vec![]));
 }
 
 pub(super) async fn stretches_of_messages_go<S: Store>(open: &impl Fn() -> S) {

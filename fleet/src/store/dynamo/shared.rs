@@ -17,7 +17,7 @@ const STATE: &str = "STATE";
 impl Update {
     /// Counts the item's version up from `observed`, if that is what stands there. Never repeated: the second time it
     /// would find its own first, and take that for somebody else's.
-    async fn after_version<T>(
+    pub(super) async fn after_version<T>(
         self,
         observed: Option<u64>,
         read: fn(&Item) -> Result<T, StoreError>,

@@ -55,6 +55,13 @@ impl Update {
         with
     }
 
+    /// Writes an attribute with what another holds.
+    pub(super) fn set_from(self, name: &str, other: &str) -> Self {
+        let mut with = self.name(name).name(other);
+        with.sets.push(format!("#{name} = #{other}"));
+        with
+    }
+
     /// Writes an entry of a map that is there.
     pub(super) fn set_entry(self, map: &str, entry: &str, value: AttributeValue) -> Self {
         let mut with = self.name(map).value("entry", value);

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::SqliteStore;
 use super::items::{Json, atomically, durably, json};
+use crate::store::conversations::{check_head, check_message};
 use crate::store::quota::signed;
 use crate::store::{Change, Conversation, ConversationStore, Message, MessageId, Pen, PenHeld, StoreError};
 
@@ -25,6 +26,7 @@ const TAKE_PEN: &str = "INSERT INTO pen (principal, id, holder, until, stop) VAL
 #[async_trait]
 impl ConversationStore for SqliteStore {
     async fn begin_conversation(&self, conversation: &Conversation) -> Result<bool, StoreError> {
+        check_head(conversation)?;
         let new = Conversation { version: 1, ..conversation.clone() };
         self.writer.call(move |file| begin(file, &new)).await
     }
@@ -44,6 +46,7 @@ impl ConversationStore for SqliteStore {
         expected: &Conversation,
         new: &Conversation,
     ) -> Result<Change<Conversation>, StoreError> {
+        check_head(new)?;
         let (place, expected, new) =
             (place(&expected.principal, &expected.id), expected.version, new.after(expected));
         self.writer.call(move |file| change(file, &place, expected, new)).await
@@ -89,6 +92,7 @@ impl ConversationStore for SqliteStore {
     }
 
     async fn write_message(&self, principal: &str, id: &str, message: &Message) -> Result<(), StoreError> {
+        check_message(message)?;
         let ([principal, id], message) = (place(principal, id), message.clone());
         let write = move |file: &mut Connection| {
             let values = params![principal, id, signed(message.id.0), json(&message)?];
