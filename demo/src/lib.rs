@@ -9,6 +9,7 @@
 //! - [`keep`]: a keeper that ends one program with its parent
 //! - [`ollama`]: a simulated Ollama, held to recordings of a real one
 //! - [`issuer`]: a small OIDC issuer
+//! - [`telegram`]: a fake of Telegram's Bot API
 //! - [`aws`]: a fake Auto Scaling group behind a fake load balancer's rule
 //! - [`cloud`]: `demo aws`: that fake as a process, whose instances are machines here
 //! - `tasks`: tasks that end with their owner
@@ -22,6 +23,7 @@ pub mod node;
 pub mod keep;
 pub mod ollama;
 pub mod issuer;
+pub mod telegram;
 pub mod aws;
 pub mod cloud;
 mod tasks;
