@@ -1,38 +1,13 @@
 /** For every eye and ear: no finding of axe in any state, phone width, right to left, Japanese, without a spinner. */
-import { createRequire } from "node:module";
-import { readFileSync } from "node:fs";
-
 import type { Page } from "@playwright/test";
 
+import { findings } from "./axe";
 import { MANUAL } from "./stand-in/phrases";
 import { expect, refuse, result, signIn, source, test, translate } from "./stage";
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 test.beforeEach(({ stage }) => {
   if (stage.standIn !== null) Object.assign(stage.standIn.world, { phase: "awake", pace: 3, limited: 0 });
 });
-
-/** Runs axe with all its rules for WCAG 2.2 AA and its best practices. */
-async function findings(page: Page): Promise<unknown> {
-  await page.evaluate(AXE);
-  return page.evaluate(async () => {
-    const axe = (
-      globalThis as unknown as {
-        axe: {
-          run: () => Promise<{
-            violations: { id: string; nodes: { html: string; failureSummary: string }[] }[];
-          }>;
-        };
-      }
-    ).axe;
-    const { violations } = await axe.run();
-    return violations.map(({ id, nodes }) => [
-      id,
-      nodes.map(({ html, failureSummary }) => `${html}\n${failureSummary}`),
-    ]);
-  });
-}
 
 async function look(page: Page, choice: "light" | "dark"): Promise<void> {
   await page.evaluate(wanted => (document.documentElement.dataset.look = wanted), choice);
@@ -64,7 +39,7 @@ for (const choice of ["light", "dark"] as const) {
     await translate(page, "Refused.");
     await expect(page.getByRole("alert")).toBeVisible();
     expect(await findings(page), "refused").toEqual([]);
-    for (const room of ["Fleet", "Models", "Keys", "Usage"]) {
+    for (const room of ["Fleet", "Models", "Keys", "Usage", "Costs"]) {
       await page.getByRole("navigation").getByRole("link", { name: room }).click();
       // That of this room: the one before may still be there.
       await expect(
@@ -86,7 +61,7 @@ test("fits a phone in every room", { tag: "@fleet" }, async ({ page, stage }) =>
   expect(await findings(page)).toEqual([]);
   await page.getByRole("button", { name: "Side by side" }).click();
   expect(await fits()).toBe(true);
-  for (const room of ["Fleet", "Models", "Keys", "Usage"]) {
+  for (const room of ["Fleet", "Models", "Keys", "Usage", "Costs"]) {
     await page.getByRole("navigation").getByRole("link", { name: room }).click();
     await page.waitForLoadState("networkidle");
     expect(await fits(), room).toBe(true);

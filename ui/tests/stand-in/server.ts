@@ -3,7 +3,9 @@ import { readFile } from "node:fs/promises";
 import { type IncomingMessage, type ServerResponse, createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 
+import { catalogue } from "./catalogue";
 import { issuer, token } from "./issuer";
+import { moderate } from "./moderation";
 import { file, guess, text } from "./translation";
 import { type Listening, bodyOf, listening, pause, sendJson } from "./web";
 import { type World, history, usage, world as newWorld } from "./world";
@@ -184,7 +186,7 @@ async function api(request: IncomingMessage, response: ServerResponse, world: Wo
     sendJson(response, 403, { error: "this needs the right to operate the fleet" });
     return;
   }
-  return operate(route, request, response, world);
+  return operate(route, who.sub, request, response, world);
 }
 
 /** What operators send. */
@@ -200,6 +202,7 @@ interface Fields {
 
 async function operate(
   route: string,
+  by: string,
   request: IncomingMessage,
   response: ServerResponse,
   world: World,
@@ -207,6 +210,7 @@ async function operate(
   const body = await bodyOf(request);
   const fields = (body === "" ? {} : JSON.parse(body)) as Fields;
   if (!route.startsWith("GET")) world.orders.push(`${route} ${body}`.trim());
+  if (moderate(route, by, fields, response, world)) return;
   switch (route) {
     case "POST /fleet/wake":
       world.phase = "awake";
@@ -222,6 +226,14 @@ async function operate(
       }
     case "POST /fleet/hold": {
       sendJson(response, 200, { state: "awake" });
+      return;
+    }
+    case "GET /fleet/costs": {
+      sendJson(response, 200, world.costs);
+      return;
+    }
+    case "GET /fleet/catalogue": {
+      sendJson(response, 200, catalogue(world));
       return;
     }
     case "GET /fleet/history": {

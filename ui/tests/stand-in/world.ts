@@ -3,6 +3,9 @@
  * what a test arranged; it translates nothing. The same tests run against a real demo (`tests/stage.ts`).
  */
 
+import { type Oversight, oversight } from "./moderation";
+import { costs } from "./costs";
+
 /** What the stand-in is told to be, and what has happened to it. */
 export interface World {
   phase: "awake" | "asleep" | "waking" | "broken";
@@ -29,6 +32,9 @@ export interface World {
   readonly files: Map<string, { name: string; text: string }>;
   /** Requests of the limited person in this minute. */
   limited: number;
+  oversight: Oversight;
+  /** What `GET /fleet/costs` answers. */
+  costs: Record<string, unknown>;
 }
 
 const NOW = Math.floor(Date.now() / 1000);
@@ -76,6 +82,8 @@ export function world(): World {
     ],
     files: new Map(),
     limited: 0,
+    oversight: oversight(),
+    costs: costs(),
   };
 }
 

@@ -111,13 +111,15 @@ describe("rooms", () => {
 
   it("have doors for those who may pass", () => {
     expect(roomsOf(person)).toEqual(["translate", "people"]);
-    expect(roomsOf({ ...person, operates: true })).toEqual(["translate", "fleet", "people"]);
+    expect(roomsOf({ ...person, operates: true })).toEqual(["translate", "fleet", "people", "costs"]);
     expect(roomsOf({ ...person, operates: true, administers: true })).toEqual([
       "translate",
       "fleet",
       "models",
       "keys",
       "people",
+      "costs",
+      "admin",
     ]);
   });
 
