@@ -29,12 +29,12 @@ test.describe("of a preset month", () => {
   test("shows both sums, the forecast and what is too much", async ({ page, stage }) => {
     await signIn(page, stage, stage.admin, "#/costs");
     await expect(main(page).getByRole("heading", { name: "November 2026, so far" })).toBeVisible();
-    await expect(figure(page, "Spent, says Amazon")).toHaveText("US$244.10");
-    await expect(figure(page, "Our estimate")).toHaveText("US$50.76");
-    await expect(figure(page, "By the month's end")).toHaveText("US$362.20");
-    await expect(figure(page, "Budget")).toHaveText("US$300.00");
+    await expect(figure(page, "Spent, says Amazon")).toHaveText("$244.10");
+    await expect(figure(page, "Our estimate")).toHaveText("$50.76");
+    await expect(figure(page, "By the month's end")).toHaveText("$362.20");
+    await expect(figure(page, "Budget")).toHaveText("$300.00");
     await expect(
-      main(page).getByText("At this pace the month ends at 121% of the budget: US$62.20 too much."),
+      main(page).getByText("At this pace the month ends at 121% of the budget: $62.20 too much."),
     ).toBeVisible();
     await expect(main(page).getByText(/^Amazon's figures as of /)).toBeVisible();
     await expect(main(page).getByText("everything tagged Fleet=translate")).toBeVisible();
@@ -42,27 +42,27 @@ test.describe("of a preset month", () => {
 
   test("draws the days by service, and writes them down", async ({ page, stage }) => {
     await signIn(page, stage, stage.admin, "#/costs");
-    const bars = main(page).getByRole("img", { name: "Bars of 20 days, US$244.10 in all" });
+    const bars = main(page).getByRole("img", { name: "Bars of 20 days, $244.10 in all" });
     await expect(bars.locator("rect")).toHaveCount(20 * 6);
     const legend = main(page).getByRole("listitem");
-    await expect(legend.filter({ hasText: "Compute Cloud" })).toContainText("US$187.50");
-    await expect(legend.filter({ hasText: "Others" }), "the two cheapest").toContainText("US$1.40");
+    await expect(legend.filter({ hasText: "Compute Cloud" })).toContainText("$187.50");
+    await expect(legend.filter({ hasText: "Others" }), "the two cheapest").toContainText("$1.40");
     await expect(
       main(page).getByRole("img", {
-        name: /Line from nothing to US\$244\.10 so far, dashed on to US\$362\.20/,
+        name: /Line from nothing to \$244\.10 so far, dashed on to \$362\.20/,
       }),
     ).toBeVisible();
     await main(page).getByText("As a table").click();
-    const first = main(page).getByRole("row", { name: /^1 Nov/ });
-    await expect(first).toContainText("US$10.50");
-    await expect(first).toContainText("US$13.33");
+    const first = main(page).getByRole("row", { name: /^Nov 1 / });
+    await expect(first).toContainText("$10.50");
+    await expect(first).toContainText("$13.33");
   });
 
   test("lists people and models, the most first", async ({ page, stage }) => {
     await signIn(page, stage, stage.admin, "#/costs");
     const rows = main(page).locator("tbody tr:visible");
     await expect(rows.nth(0)).toContainText("#tanaka");
-    await expect(rows.nth(0)).toContainText("US$2.73");
+    await expect(rows.nth(0)).toContainText("$2.73");
     await expect(rows.nth(1)).toContainText("translategemma:4b");
     await expect(rows.filter({ hasText: "HYPERLINK" })).toContainText("not known");
   });

@@ -22,6 +22,7 @@ export interface World {
   readonly keys: {
     id: string;
     owner: string;
+    acts_as?: string;
     roles: string[];
     created: number;
     expires: number;
@@ -54,6 +55,15 @@ export function world(): World {
         roles: ["user"],
         created: NOW - 40 * 86_400,
         expires: NOW + 50 * 86_400,
+        disabled: false,
+      },
+      {
+        id: "t8Lk1wN5oPxa",
+        owner: "telegram",
+        acts_as: "https://id.example/#tanaka",
+        roles: [],
+        created: NOW - 12 * 86_400,
+        expires: NOW + 353 * 86_400,
         disabled: false,
       },
       {
