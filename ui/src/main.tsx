@@ -2,6 +2,7 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 
+import { keepDraftsOverSignIn } from "./chat/drafts";
 import { ConfigError, fetchConfig } from "./config";
 import { type Setup, Page } from "./shell/page";
 import { keptLook, keptTongue, show } from "./shell/preferences";
@@ -23,6 +24,7 @@ const place = document.getElementById("page");
 if (place !== null) {
   show(keptTongue(), keptLook());
   keepDraftOverSignIn();
+  keepDraftsOverSignIn();
   const made = await setup();
   createRoot(place).render(
     <StrictMode>

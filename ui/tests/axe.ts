@@ -1,11 +1,12 @@
-/** What axe finds on a page, with all its rules for WCAG 2.2 AA and its best practices. */
-import { createRequire } from "node:module";
+/** What axe finds on a page as it stands, and how to make the page light or dark. */
 import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 
 import type { Page } from "@playwright/test";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
+/** Runs axe with all its rules for WCAG 2.2 AA and its best practices. */
 export async function findings(page: Page): Promise<unknown> {
   await page.evaluate(AXE);
   return page.evaluate(async () => {
@@ -26,5 +27,6 @@ export async function findings(page: Page): Promise<unknown> {
   });
 }
 
-/** Does the page go sideways nowhere? */
-export const fits = (page: Page) => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
+export async function look(page: Page, choice: "light" | "dark"): Promise<void> {
+  await page.evaluate(wanted => (document.documentElement.dataset.look = wanted), choice);
+}

@@ -1,7 +1,8 @@
 /** The catalogue of models: what they can, whether they fit, one click to have them, and a question where they do not fit. */
 import type { Page } from "@playwright/test";
 
-import { findings, fits } from "./axe";
+import { findings } from "./axe";
+import { fits } from "./width";
 import { expect, signIn, test } from "./stage";
 
 const main = (page: Page) => page.getByRole("main");

@@ -3,7 +3,8 @@ import { readFile } from "node:fs/promises";
 
 import type { Page } from "@playwright/test";
 
-import { findings, fits } from "./axe";
+import { findings } from "./axe";
+import { fits } from "./width";
 import { costs } from "./stand-in/costs";
 import { type Stage, expect, signIn, test } from "./stage";
 

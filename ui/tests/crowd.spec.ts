@@ -35,7 +35,7 @@ test(
     // The stream has begun by then: the 503 comes as an event in it. One may also get the place of somebody just served.
     await expect(async () => {
       await translate(page, "Is there room for one more?", "de");
-      await expect(alert).toContainText("Too many people are translating right now.", { timeout: 3000 });
+      await expect(alert).toContainText("Too many people are asking right now.", { timeout: 3000 });
     }).toPass({ timeout: 60_000 });
     leave?.();
     await translate(page, "There is room now.", "de");

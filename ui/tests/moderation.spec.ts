@@ -1,13 +1,15 @@
 /** Administrators look after people and what they talk about, and every look of theirs is written down. */
 import type { Page } from "@playwright/test";
 
-import { findings, fits } from "./axe";
-import { TANAKA, oversight } from "./stand-in/moderation";
-import { type Stage, expect, signIn, test } from "./stage";
+import { findings } from "./axe";
+import { fits } from "./width";
+import { TANAKA, oversight, tanakasTalks } from "./stand-in/moderation";
+import { type Stage, expect, signIn, test, wakeUp } from "./stage";
 
 test.beforeEach(({ stage }) => {
   if (stage.standIn === null) return;
   Object.assign(stage.standIn.world, { phase: "awake", pace: 3, oversight: oversight() });
+  tanakasTalks(stage.standIn.world.talks);
   stage.standIn.world.denials.splice(1);
 });
 
@@ -74,14 +76,15 @@ test.describe("on the stand-in", () => {
     await expect(page.getByRole("heading", { name: "Torque of the relief valve" })).toBeFocused();
     const said = main(page).getByRole("list").last().getByRole("listitem");
     await expect(main(page).getByText("And with grease?")).toBeVisible();
-    // Markup of a model is text.
+    // Markdown is drawn; markup of a model is text.
+    await expect(main(page).locator("strong", { hasText: "24 Nm" })).toBeVisible();
     await expect(main(page).getByText("<b>Check</b> the data sheet")).toBeVisible();
     await expect(main(page).getByText("stopped by the person")).toBeVisible();
     await expect(main(page).getByText("2 earlier turns did not fit")).toBeVisible();
     await main(page).getByText("System prompt").click();
     await expect(main(page).getByText("Answer as a maintenance engineer.")).toBeVisible();
     expect(await said.count()).toBeGreaterThan(0);
-    const id = stage.standIn?.world.oversight.talks[0]?.head.id ?? "";
+    const id = stage.standIn?.world.talks.all[0]?.id ?? "";
     expect(gained(stage)).toEqual(["people", `list ${TANAKA}`, `view ${TANAKA} ${id}`]);
     await part(page, "Log").click();
     const row = main(page).getByRole("row").nth(1);
@@ -122,7 +125,9 @@ test.describe("on the stand-in", () => {
     await main(page).getByRole("button", { name: "Earlier messages" }).click();
     await expect(main(page).getByText("Which term for part 1?")).toBeVisible();
     await expect(main(page).getByRole("button", { name: "Earlier messages" })).toHaveCount(0);
-    const texts = await main(page).locator(".talk .as-written").allTextContents();
+    const texts = await main(page)
+      .locator(".looked-at .as-written, .looked-at .written-text")
+      .allTextContents();
     expect(texts).toHaveLength(130);
     expect(texts.slice(0, 2)).toEqual(["Which term for part 1?", "Part 1 is a gasket."]);
   });
@@ -140,7 +145,7 @@ test.describe("on the stand-in", () => {
     ).toBeVisible();
     await expect(main(page).getByRole("button", { name: "Torque of the relief valve" })).toHaveCount(0);
     expect(gained(stage).filter(line => line.startsWith("delete"))).toHaveLength(1);
-    expect(stage.standIn?.world.oversight.talks[0]?.head.title).toBe("Terms of the new catalogue");
+    expect(stage.standIn?.world.talks.all[0]?.title).toBe("Terms of the new catalogue");
   });
 
   test("shuts a person out for a reason, and lets them in again", async ({ page, stage }) => {
@@ -184,9 +189,9 @@ test.describe("on the stand-in", () => {
     ).toBeVisible();
     await expect(main(page).locator(".found mark")).toHaveText("Part 9 is");
     await main(page).locator(".found").getByRole("button").click();
-    const found = main(page).locator(".talk > li[aria-current]");
+    const found = main(page).locator(".looked-at > li[aria-current]");
     await expect(found).toContainText("Part 9 is a gasket.");
-    await expect(main(page).locator(".talk > li").last(), "nothing after it is shown").toContainText(
+    await expect(main(page).locator(".looked-at > li").last(), "nothing after it is shown").toContainText(
       "Part 9 is",
     );
     await main(page).getByRole("button", { name: "The latest messages" }).click();
@@ -292,6 +297,39 @@ test.describe("on the stand-in", () => {
     expect(await findings(page)).toEqual([]);
   });
 });
+
+test(
+  "finds what somebody said, and its own look at it in the log",
+  { tag: "@fleet" },
+  async ({ page, stage }) => {
+    test.slow();
+    if (stage.standIn === null) await wakeUp(stage);
+    await signIn(page, stage, stage.person, "#/chat");
+    const marker = `Valve ${Date.now()}`;
+    await page.getByRole("textbox", { name: "Message" }).fill(`${marker}: which torque?`);
+    await page.getByRole("textbox", { name: "Message" }).press("Enter");
+    await expect(page.getByText("The answer is complete.")).toBeAttached({ timeout: 60_000 });
+    const theirs = await page.context().browser()?.newContext({ ignoreHTTPSErrors: true, locale: "en-GB" });
+    if (theirs === undefined) throw new Error("no browser");
+    const admins = await theirs.newPage();
+    await enter(admins, stage);
+    const who = new RegExp(`(^|#)${stage.person[0]}$`);
+    await main(admins)
+      .getByRole("row")
+      .filter({ has: admins.getByRole("rowheader", { name: who }) })
+      .getByRole("button")
+      .click();
+    await main(admins).locator("button.link").first().click();
+    await expect(main(admins).getByText(`${marker}: which torque?`)).toBeVisible();
+    await part(admins, "Log").click();
+    const row = main(admins).locator("tbody tr:visible").first();
+    await expect(row).toContainText("read a conversation");
+    await expect(row.getByRole("cell").nth(4)).toHaveText(who);
+    await expect(row, "none of the words").not.toContainText("Valve");
+    await expect(main(admins).getByText("Intact:")).toBeVisible();
+    await theirs.close();
+  },
+);
 
 test("has no door for those who are no administrators", { tag: "@fleet" }, async ({ page, stage }) => {
   await signIn(page, stage, stage.person, "#/admin");

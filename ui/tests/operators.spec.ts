@@ -7,7 +7,7 @@ test.beforeEach(({ stage }) => {
 
 test("shows ordinary people no operators' doors", { tag: "@fleet" }, async ({ page, stage }) => {
   await signIn(page, stage);
-  await expect(page.getByRole("navigation").getByRole("link")).toHaveText(["Translate", "Usage"]);
+  await expect(page.getByRole("navigation").getByRole("link")).toHaveText(["Translate", "Chat", "Usage"]);
   await page.goto(`${stage.page}#/keys`);
   await expect(page.getByRole("heading", { name: "API keys" })).toHaveCount(0);
 });

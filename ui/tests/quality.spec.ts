@@ -1,17 +1,11 @@
 /** For every eye and ear: no finding of axe in any state, phone width, right to left, Japanese, without a spinner. */
-import type { Page } from "@playwright/test";
-
-import { findings } from "./axe";
+import { findings, look } from "./axe";
 import { MANUAL } from "./stand-in/phrases";
 import { expect, refuse, result, signIn, source, test, translate } from "./stage";
 
 test.beforeEach(({ stage }) => {
   if (stage.standIn !== null) Object.assign(stage.standIn.world, { phase: "awake", pace: 3, limited: 0 });
 });
-
-async function look(page: Page, choice: "light" | "dark"): Promise<void> {
-  await page.evaluate(wanted => (document.documentElement.dataset.look = wanted), choice);
-}
 
 for (const choice of ["light", "dark"] as const) {
   test(`has no finding of axe, ${choice}`, { tag: "@fleet" }, async ({ page, stage }) => {
@@ -39,7 +33,7 @@ for (const choice of ["light", "dark"] as const) {
     await translate(page, "Refused.");
     await expect(page.getByRole("alert")).toBeVisible();
     expect(await findings(page), "refused").toEqual([]);
-    for (const room of ["Fleet", "Models", "Keys", "Usage", "Costs"]) {
+    for (const room of ["Chat", "Fleet", "Models", "Keys", "Usage", "Costs"]) {
       await page.getByRole("navigation").getByRole("link", { name: room }).click();
       // That of this room: the one before may still be there.
       await expect(
@@ -61,7 +55,7 @@ test("fits a phone in every room", { tag: "@fleet" }, async ({ page, stage }) =>
   expect(await findings(page)).toEqual([]);
   await page.getByRole("button", { name: "Side by side" }).click();
   expect(await fits()).toBe(true);
-  for (const room of ["Fleet", "Models", "Keys", "Usage", "Costs"]) {
+  for (const room of ["Chat", "Fleet", "Models", "Keys", "Usage", "Costs"]) {
     await page.getByRole("navigation").getByRole("link", { name: room }).click();
     await page.waitForLoadState("networkidle");
     expect(await fits(), room).toBe(true);

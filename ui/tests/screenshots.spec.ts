@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import type { Page } from "@playwright/test";
 
-import { TANAKA, oversight } from "./stand-in/moderation";
+import { TANAKA, oversight, tanakasTalks } from "./stand-in/moderation";
 import { MANUAL } from "./stand-in/phrases";
 import { expect, refuse, result, signIn, test, translate } from "./stage";
 
@@ -107,7 +107,10 @@ const STATES = [
 
 for (const [state, look, tongue, size] of STATES) {
   test(`administration, costs, catalogue${state}`, async ({ page, stage }) => {
-    if (stage.standIn !== null) Object.assign(stage.standIn.world, { oversight: oversight() });
+    if (stage.standIn !== null) {
+      stage.standIn.world.oversight = oversight();
+      tanakasTalks(stage.standIn.world.talks);
+    }
     await page.addInitScript(
       ([look, tongue]) => {
         localStorage.setItem("page.look", look);
@@ -124,7 +127,7 @@ for (const [state, look, tongue, size] of STATES) {
     await shot(page, `admin${state}`);
     await main.getByRole("row", { name: TANAKA }).getByRole("button").click();
     await main.getByRole("button", { name: "Torque" }).click();
-    await main.locator(".talk li").first().waitFor();
+    await main.locator(".looked-at li").first().waitFor();
     await shot(page, `admin-conversation${state}`);
     if (state === "") {
       await main.locator(".switch button").last().click();

@@ -59,7 +59,7 @@ test("says that one is over one's limit, and when it is over", { tag: "@fleet" }
 });
 
 const REFUSALS: readonly [status: number, sentence: string][] = [
-  [503, "Too many people are translating right now."],
+  [503, "Too many people are asking right now."],
   [403, "Your account may not do this."],
   [413, "larger than the service takes"],
   [502, "The language model had a fault."],

@@ -15,7 +15,7 @@ export interface Door {
 
 /** What a call sends besides its path. */
 export interface Parcel {
-  readonly method?: "GET" | "POST" | "DELETE";
+  readonly method?: "GET" | "POST" | "PATCH" | "DELETE";
   /** Sent as JSON. */
   readonly json?: unknown;
   /** Sent as `multipart/form-data`. */

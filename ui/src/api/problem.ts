@@ -15,6 +15,9 @@ export type Kind = keyof Pick<
   | "fileKind"
   | "model"
   | "missing"
+  | "gone"
+  | "elsewhere"
+  | "closed"
   | "tooLate"
   | "upstream"
   | "cut"
@@ -50,6 +53,7 @@ const BY_STATUS: Readonly<Record<number, Kind>> = {
   404: "missing",
   405: "invalid",
   408: "offline",
+  409: "elsewhere",
   413: "tooLarge",
   414: "tooLarge",
   415: "fileKind",
@@ -66,14 +70,19 @@ const BY_STATUS: Readonly<Record<number, Kind>> = {
 export function problemOfAnswer(status: number, fields: Headers, body: string): Problem {
   const said = sentenceIn(body);
   const known = BY_STATUS[status] ?? "internal";
-  // The gateway says 404 for a model as for a route.
-  const kind = known === "missing" && said?.startsWith("model ") === true ? "model" : known;
+  const kind = told(known, said);
   const wait = Number(fields.get("retry-after") ?? Number.NaN);
   return new Problem(kind, {
     retryAfter: Number.isFinite(wait) ? wait : null,
     said,
     reference: fields.get("x-request-id"),
   });
+}
+
+/** What the status leaves open: 404 is said for a model as for a route, 409 for a closed conversation as for a busy one. */
+function told(kind: Kind, said: string | null): Kind {
+  if (kind === "missing" && said?.startsWith("model ") === true) return "model";
+  return kind === "elsewhere" && said?.includes("closed") === true ? "closed" : kind;
 }
 
 /** The gateway's form is `{"error": sentence}`; what else stands between us and it may answer anything. */
@@ -119,7 +128,9 @@ export function problemOf(error: unknown): Problem {
 
 /** May the same call work later without the person changing anything? */
 export function mayRetry(problem: Problem): boolean {
-  return !["denied", "expired", "tooLarge", "fileKind", "invalid", "missing"].includes(problem.kind);
+  return !["denied", "expired", "tooLarge", "fileKind", "invalid", "missing", "gone", "closed"].includes(
+    problem.kind,
+  );
 }
 
 /** Did the person, or the page in their name, end the call? */

@@ -4,7 +4,14 @@ import { type ReactNode, useEffect, useId, useRef } from "react";
 import { useSpeech } from "../words/speak";
 import { Icon } from "./icon";
 
-export function Dialog(props: { title: string; onClose: () => void; wide?: boolean; children: ReactNode }) {
+export function Dialog(props: {
+  title: string;
+  onClose: () => void;
+  wide?: boolean;
+  /** At the side, as high as the window. */
+  drawer?: boolean;
+  children: ReactNode;
+}) {
   const { words } = useSpeech();
   const dialog = useRef<HTMLDialogElement>(null);
   const title = useId();
@@ -20,7 +27,7 @@ export function Dialog(props: { title: string; onClose: () => void; wide?: boole
   return (
     <dialog
       ref={dialog}
-      className={props.wide === true ? "wide" : ""}
+      className={props.drawer === true ? "drawer" : props.wide === true ? "wide" : ""}
       aria-labelledby={title}
       onClose={props.onClose}
     >

@@ -11,6 +11,13 @@ const PATHS = {
   flag: "M6 21V4h11l-2 4 2 4H6",
   keyboard: "M3 6h18v12H3zM7 10h.01M11 10h.01M15 10h.01M7 14h10",
   person: "M12 4a4 4 0 1 1 0 8 4 4 0 0 1 0-8zM4 21c1-5 4-7 8-7s7 2 8 7",
+  edit: "M4 20h4L19 9l-4-4L4 16zM13 7l4 4",
+  plus: "M12 5v14M5 12h14",
+  menu: "M4 7h16M4 12h16M4 17h16",
+  down: "M12 5v14m-6-6l6 6 6-6",
+  bin: "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13",
+  lock: "M6 11h12v9H6zM9 11V8a3 3 0 0 1 6 0v3",
+  check: "M5 13l4 4L19 7",
   moon: "M19 14A8 8 0 1 1 10 5a6.5 6.5 0 0 0 9 9z",
 } as const;
 

@@ -25,7 +25,7 @@ export function Bar({
         onClick={event => {
           // The address belongs to the rooms.
           event.preventDefault();
-          (document.getElementById("source") ?? document.getElementById("room"))?.focus();
+          (document.querySelector<HTMLElement>("#source, #say") ?? document.getElementById("room"))?.focus();
         }}
       >
         {words.skip}

@@ -3,6 +3,7 @@ import { type ReactNode, Suspense, lazy, useEffect, useMemo, useSyncExternalStor
 
 import type { Door } from "../api/door";
 import { fleet } from "../api/fleet";
+import { dropDrafts } from "../chat/drafts";
 import type { Config } from "../config";
 import { useLoad } from "../parts/load";
 import type { Keeper, Person } from "../sign-in/session";
@@ -19,6 +20,7 @@ const LOOK = { moving: 4_000, still: 20_000 };
 
 const ROOMS: Readonly<Record<RoomName, React.ComponentType>> = {
   translate: TranslateRoom,
+  chat: lazy(() => import("../chat/room")),
   fleet: lazy(() => import("../fleet/room")),
   models: lazy(() => import("../models/room")),
   keys: lazy(() => import("../keys/room")),
@@ -86,6 +88,7 @@ function SignedIn({
   );
   const signOut = () => {
     dropDraft();
+    dropDrafts();
     void keeper.signOut();
   };
   return (

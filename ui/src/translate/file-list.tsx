@@ -3,7 +3,7 @@ import { Icon } from "../parts/icon";
 import { ProblemNotice } from "../parts/notice";
 import { save } from "../parts/save";
 import { useSpeech } from "../words/speak";
-import { WaitLine } from "./status";
+import { WaitLine } from "../parts/wait-line";
 import { type FileJob, type Files, translatedName } from "./use-files";
 
 export function FileList({ files }: { files: Files }) {
@@ -16,7 +16,7 @@ export function FileList({ files }: { files: Files }) {
         {files.jobs.map(job => (
           <li key={job.id}>
             <FileLine job={job} files={files} />
-            {job.wait !== null && <WaitLine wait={job.wait} />}
+            {job.wait !== null && <WaitLine wait={job.wait} because={words.wait} />}
             {job.problem !== null && (
               <ProblemNotice problem={job.problem} at={job.failedAt} onRetry={() => files.again(job)} />
             )}

@@ -3,7 +3,8 @@
  * time comes in as milliseconds.
  */
 import type { Problem } from "../api/problem";
-import type { Ask, Detected, Event, Part, Waiting } from "../api/translation";
+import type { Ask, Detected, Event, Part } from "../api/translation";
+import type { Wait } from "../parts/wait-line";
 
 /** A part of the text and what has become of it. */
 export interface Segment extends Part {
@@ -14,12 +15,6 @@ export interface Segment extends Part {
   readonly state: "waiting" | "writing" | "done";
   /** What the service found doubtful. */
   readonly marks: readonly string[];
-}
-
-/** Why nothing comes at the moment, and until when (milliseconds; null: nobody knows). */
-export interface Wait {
-  readonly state: Waiting;
-  readonly until: number | null;
 }
 
 export type Phase = "idle" | "running" | "done" | "stopped" | "failed";

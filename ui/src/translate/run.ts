@@ -1,21 +1,12 @@
 /** Runs a job against the gateway: batches what comes, and begins anew by itself while the fleet starts. */
 import type { Door } from "../api/door";
-import { fleet } from "../api/fleet";
-import { Problem, isAbort, problemOf } from "../api/problem";
+import { PATIENCE, PAUSE, held, looked } from "../api/patience";
+import { isAbort, problemOf } from "../api/problem";
 import { type Ask, type Event, translate } from "../api/translation";
 import { type Job, type Step, after, idle, resultOf } from "./job";
 
 /** Milliseconds between two looks at the screen: tokens come faster than anybody reads. */
 const BATCH = 40;
-
-/** Seconds until the next try where the gateway names none. */
-const PAUSE = 10;
-
-/** Seconds between two looks at a fleet that starts: it may be ready long before the gateway's queue has room again. */
-const LOOK = 5;
-
-/** Seconds that a job may wait for the fleet: the gateway's `hold_seconds` and half as much again. */
-const PATIENCE = 900;
 
 /** Translates; tells every step. Ends when the job does. */
 export async function run(
@@ -86,43 +77,4 @@ async function once(door: Door, wish: Ask, signal: AbortSignal, tell: (step: Ste
     clearInterval(timer);
     flush();
   }
-}
-
-/** A 503 or 504 may mean that the fleet only just starts, or cannot: its state tells. */
-async function looked(door: Door, problem: Problem): Promise<Problem> {
-  if (problem.kind !== "overloaded" && problem.kind !== "tooLate") return problem;
-  const state = await fleet(door).catch(() => null);
-  switch (state?.phase) {
-    case "asleep":
-    case "waking":
-      return new Problem("waking", problem);
-    case "broken":
-      return new Problem("broken", problem);
-    default:
-      return problem;
-  }
-}
-
-/** Waits so many seconds, or until the fleet is awake; false if somebody stopped it. */
-async function held(door: Door, seconds: number, signal: AbortSignal): Promise<boolean> {
-  for (let left = seconds; left > 0; left -= LOOK) {
-    if (!(await slept(Math.min(left, LOOK) * 1000, signal))) return false;
-    if (left > LOOK && (await fleet(door).catch(() => null))?.phase === "awake") return true;
-  }
-  return true;
-}
-
-/** Waits; false if somebody stopped it. */
-function slept(milliseconds: number, signal: AbortSignal): Promise<boolean> {
-  return new Promise(resolve => {
-    const over = (whole: boolean) => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", stopped);
-      resolve(whole);
-    };
-    const stopped = () => over(false);
-    const timer = setTimeout(() => over(true), milliseconds);
-    signal.addEventListener("abort", stopped);
-    if (signal.aborted) over(false);
-  });
 }

@@ -1,10 +1,10 @@
 /** Where the job stands: for the eye a line with a bar, for the ear one sentence when something changes. */
 import { ProblemNotice } from "../parts/notice";
-import { useNow } from "../parts/load";
+import { WaitLine } from "../parts/wait-line";
 import { useSurroundings } from "../shell/surroundings";
 import { useSpeech } from "../words/speak";
 import type { Words } from "../words/catalogue";
-import { type Job, type Wait, marked } from "./job";
+import { type Job, marked } from "./job";
 
 interface Props {
   readonly job: Job;
@@ -19,7 +19,7 @@ export function Status({ job, onRetry, onForgive }: Props) {
       <p role="status" className="for-ears">
         {said(job, words)}
       </p>
-      {job.wait !== null && <WaitLine wait={job.wait} />}
+      {job.wait !== null && <WaitLine wait={job.wait} because={words.wait} />}
       {job.phase === "running" && job.wait === null && <Progress job={job} />}
       {job.problem === null && (job.phase === "done" || job.phase === "stopped") && job.total > 0 && (
         <p aria-hidden="true" className={marked(job) > 0 ? "doubt" : ""}>
@@ -59,24 +59,6 @@ function Progress({ job }: { job: Job }) {
         {...(known ? { value: job.done, max: job.total } : {})}
       />
       <span>{words.result.running(job.done, job.total)}</span>
-    </div>
-  );
-}
-
-/** Why it takes a while, and how long still. */
-export function WaitLine({ wait }: { wait: Wait }) {
-  const { words } = useSpeech();
-  const now = useNow(true);
-  const left = wait.until === null ? null : Math.ceil((wait.until - now) / 1000);
-  return (
-    <div className="notice wait">
-      {wait.state !== "queued" && <span className="moon" aria-hidden="true" />}
-      <div>
-        <p>{words.wait[wait.state]}</p>
-        <p className="countdown">
-          {left === null ? words.wait.unknown : left > 0 ? words.wait.left(left) : words.wait.soon}
-        </p>
-      </div>
     </div>
   );
 }

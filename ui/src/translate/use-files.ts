@@ -5,7 +5,7 @@ import type { Door } from "../api/door";
 import { type Problem, isAbort, problemOf } from "../api/problem";
 import { type Ask, type FileEvent, download, translateFile } from "../api/translation";
 import { useSurroundings } from "../shell/surroundings";
-import type { Wait } from "./job";
+import type { Wait } from "../parts/wait-line";
 
 type Pair = Pick<Ask, "source" | "target">;
 

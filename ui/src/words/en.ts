@@ -2,6 +2,7 @@
 import { admin } from "./en/admin";
 import { offers } from "./en/catalogue";
 import { costs } from "./en/costs";
+import { chat } from "./en/chat";
 import { fleet } from "./en/fleet";
 import { keys } from "./en/keys";
 import { models } from "./en/models";
@@ -12,6 +13,7 @@ import { translate } from "./en/translate";
 export const en = {
   ...shell,
   ...translate,
+  ...chat,
   ...fleet,
   ...models,
   ...keys,

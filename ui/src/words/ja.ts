@@ -3,6 +3,7 @@ import type { Words } from "./catalogue";
 import { admin } from "./ja/admin";
 import { offers } from "./ja/catalogue";
 import { costs } from "./ja/costs";
+import { chat } from "./ja/chat";
 import { fleet } from "./ja/fleet";
 import { keys } from "./ja/keys";
 import { models } from "./ja/models";
@@ -13,6 +14,7 @@ import { translate } from "./ja/translate";
 export const ja: Words = {
   ...shell,
   ...translate,
+  ...chat,
   ...fleet,
   ...models,
   ...keys,

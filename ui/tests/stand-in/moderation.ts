@@ -1,39 +1,10 @@
 /** The stand-in's part for administrators: people, their conversations, a search, codes, and the log that each look is in. */
 import type { ServerResponse } from "node:http";
 
+import { listed, viewed } from "./talk";
+import type { Kept, Said, Talks } from "./talk-store";
 import { sendJson } from "./web";
 import type { World } from "./world";
-
-interface Head {
-  id: string;
-  title: string;
-  model: string;
-  system: string;
-  created: number;
-  updated: number;
-  closed: boolean;
-  messages: number;
-  prompt_tokens: number;
-  output_tokens: number;
-  archived: boolean;
-}
-
-interface Message {
-  id: string;
-  role: "user" | "assistant";
-  content: string;
-  state: string;
-  at: number;
-  prompt_tokens?: number;
-  output_tokens?: number;
-  turns_cut?: number;
-}
-
-export interface Talk {
-  readonly principal: string;
-  readonly head: Head;
-  readonly messages: Message[];
-}
 
 interface Entry {
   number: number;
@@ -46,7 +17,6 @@ interface Entry {
 }
 
 export interface Oversight {
-  talks: Talk[];
   /** The oldest first. */
   log: Entry[];
   /** Can the log be written? */
@@ -64,62 +34,49 @@ export const TANAKA = "https://id.example/#tanaka";
 const uuid = (number: number) => `5f0c2a7e-1b3d-4c5e-8f90-${String(number).padStart(12, "0")}`;
 const messageId = (at: number, number: number) => String(at * 1_000_000 + number).padStart(16, "0");
 
-function talk(number: number, title: string, said: readonly string[], more: Partial<Head> = {}): Talk {
+/** A conversation of Tanaka's, a minute for each message. */
+function talk(talks: Talks, number: number, said: readonly string[], more: Partial<Kept>): Kept {
   const began = NOW - number * 7200 - said.length * 60;
-  const messages = said.map((content, index): Message => {
-    const at = began + index * 60;
-    const base = { id: messageId(at, index), content, state: "whole", at };
-    return index % 2 === 0
-      ? { ...base, role: "user" }
-      : { ...base, role: "assistant", prompt_tokens: 210 + index * 40, output_tokens: 96, turns_cut: 0 };
+  return talks.make(TANAKA, {
+    id: uuid(number),
+    created: began,
+    updated: began + said.length * 60,
+    said: said.map((content, index): Said => {
+      const at = began + index * 60;
+      const base = { id: messageId(at, index), content, state: "whole", at } as const;
+      return index % 2 === 0
+        ? { ...base, role: "user" }
+        : { ...base, role: "assistant", prompt_tokens: 210 + index * 40, output_tokens: 96, turns_cut: 0 };
+    }),
+    ...more,
   });
-  return {
-    principal: TANAKA,
-    head: {
-      id: uuid(number),
-      title,
-      model: "gemma3n:e4b",
-      system: "",
-      created: began,
-      updated: began + said.length * 60,
-      closed: false,
-      messages: said.length,
-      prompt_tokens: 1240,
-      output_tokens: 480,
-      archived: false,
-      ...more,
-    },
-    messages,
-  };
 }
 
-export function oversight(): Oversight {
+/** Sixty conversations of Tanaka's instead of all that there were; the first is the newest. */
+export function tanakasTalks(talks: Talks): void {
+  talks.clear();
   const valve = talk(
+    talks,
     1,
-    "Torque of the relief valve",
     [
       "What torque does the manual give for the relief valve?",
       "The manual gives **24 Nm** for the relief valve, dry threads.\n\n1. Close the supply.\n2. Tighten to 24 Nm.\n3. Mark the nut.",
       "And with grease?",
       "With grease take about a fifth off: roughly 19 Nm. <b>Check</b> the data sheet",
     ],
-    { system: "Answer as a maintenance engineer." },
+    { title: "Torque of the relief valve", system: "Answer as a maintenance engineer." },
   );
-  const stopped = valve.messages[3];
-  if (stopped !== undefined) Object.assign(stopped, { state: "stopped", turns_cut: 2 });
-  const long = talk(
-    2,
-    "Terms of the new catalogue",
-    Array.from({ length: 130 }, (_, index) =>
-      index % 2 === 0 ? `Which term for part ${index / 2 + 1}?` : `Part ${(index + 1) / 2} is a gasket.`,
-    ),
-    { archived: true, closed: true },
+  Object.assign(valve.said[3] ?? {}, { state: "stopped", turns_cut: 2 });
+  const terms = Array.from({ length: 130 }, (_, index) =>
+    index % 2 === 0 ? `Which term for part ${index / 2 + 1}?` : `Part ${(index + 1) / 2} is a gasket.`,
   );
-  const many = Array.from({ length: 58 }, (_, index) =>
-    talk(index + 3, `Draft of letter ${index + 1}`, ["Make it polite.", "Of course."]),
-  );
+  talk(talks, 2, terms, { title: "Terms of the new catalogue", archived: true, closed: true });
+  for (let letter = 1; letter <= 58; letter += 1)
+    talk(talks, letter + 2, ["Make it polite.", "Of course."], { title: `Draft of letter ${letter}` });
+}
+
+export function oversight(): Oversight {
   return {
-    talks: [valve, long, ...many],
     log: [
       { at: NOW - 9000, by: "https://id.example/#suzuki", action: "people", principal: "", detail: "" },
       { at: NOW - 8000, by: "https://id.example/#suzuki", action: "deny", principal: "key#old", detail: "" },
@@ -196,21 +153,22 @@ interface Answer {
 const good = (body: unknown): Answer => ({ status: 200, body });
 
 function answerTo(route: string, fields: Fields, world: World): Answer | null {
-  const { talks, log, intact } = world.oversight;
-  const one = talks.find(({ principal, head }) => principal === fields.principal && head.id === fields.id);
+  const { log, intact } = world.oversight;
+  const { talks } = world;
+  const one = talks.find(fields.principal ?? "", fields.id ?? "");
   switch (route) {
     case "POST /moderation/people":
       return good({ people: people(world) });
     case "POST /moderation/conversations":
-      return good(heads(fields, talks));
+      return good(listed(world, fields.principal ?? "", queryOf(fields)));
     case "POST /moderation/conversation":
-      return one === undefined ? NONE : good(view(one, fields));
+      return one === undefined ? NONE : good(viewed(one, queryOf(fields)));
     case "DELETE /moderation/conversation":
       if (one === undefined) return NONE;
-      talks.splice(talks.indexOf(one), 1);
+      talks.all = talks.all.filter(other => other !== one);
       return good({ deleted: true });
     case "POST /moderation/search":
-      return find(fields, world.oversight);
+      return find(fields, talks.all, world.oversight.search);
     case "POST /moderation/audit": {
       const before = Number(fields.before ?? Infinity);
       const older = log.filter(({ number }) => number < before).reverse();
@@ -240,46 +198,34 @@ function people(world: World): unknown[] {
     output_tokens: requests * 260,
     gpu_seconds: requests * 5.2,
   });
+  const talked = new Map<string, number>();
+  for (const { principal, updated } of world.talks.all)
+    talked.set(principal, Math.max(updated, talked.get(principal) ?? 0));
+  const active = [...talked].map(([principal, seen]) => of(principal, seen, 412));
+  const mori = of("https://id.example/#mori", NOW - 86_400, 96);
   const gone = world.denials.map(({ principal }) => of(principal, null, 0));
-  const active = [of(TANAKA, NOW - 600, 412), of("https://id.example/#mori", NOW - 86_400, 96)];
-  const all = [...active, of("key#cat-tool", null, 2310), ...gone];
+  const all = [...active, mori, of("key#cat-tool", null, 2310), ...gone];
   return all.filter(({ principal }, index) => all.findIndex(one => one.principal === principal) === index);
 }
 
-function heads(fields: Fields, talks: readonly Talk[]): unknown {
-  const wanted = (fields.search ?? "").toLowerCase();
-  const all = talks
-    .filter(
-      ({ principal, head }) => principal === fields.principal && head.title.toLowerCase().includes(wanted),
-    )
-    .sort((a, b) => b.head.updated - a.head.updated)
-    .map(({ head }) => head);
-  const start = Number(fields.before ?? 0);
-  const next = start + (fields.limit ?? 50);
-  return { conversations: all.slice(start, next), next: next < all.length ? String(next) : null };
+/** As the person's own calls have it. */
+function queryOf({ search, before, limit }: Fields): URLSearchParams {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries({ search, before, limit }))
+    if (value !== undefined) query.set(name, String(value));
+  return query;
 }
 
-function view({ head, messages }: Talk, fields: Fields): unknown {
-  const before = messages.filter(({ id }) => fields.before === undefined || id < String(fields.before));
-  const shown = before.slice(-(fields.limit ?? 50));
-  return {
-    conversation: head,
-    messages: shown,
-    earlier: before.length > shown.length ? shown[0]?.id : null,
-  };
-}
-
-function find({ text = "", principal }: Fields, { talks, search }: Oversight): Answer {
+function find({ text = "", principal }: Fields, all: readonly Kept[], search: Oversight["search"]): Answer {
   if (!search.on)
     return { status: 400, body: { error: "searching in texts is switched off: [conversations] search" } };
-  const theirs = talks.filter(talk => principal === undefined || talk.principal === principal);
+  const theirs = all.filter(kept => principal === undefined || kept.principal === principal);
   const looked = theirs.slice(0, search.most);
-  const found = looked.flatMap(({ principal, head, messages }) =>
-    messages
+  const found = looked.flatMap(({ principal: whose, id, title, said }) =>
+    said
       .filter(({ content }) => content.toLowerCase().includes(text.toLowerCase()))
-      .map(({ id, at, content }) => {
-        const excerpt = content.slice(0, 200);
-        return { principal, id: head.id, title: head.title, message: id, at, excerpt };
+      .map(({ id: message, at, content }) => {
+        return { principal: whose, id, title, message, at, excerpt: content.slice(0, 200) };
       }),
   );
   return good({ found, complete: looked.length === theirs.length, looked_at: looked.length });

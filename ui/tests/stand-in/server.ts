@@ -6,6 +6,7 @@ import { extname, join, normalize } from "node:path";
 import { catalogue } from "./catalogue";
 import { issuer, token } from "./issuer";
 import { moderate } from "./moderation";
+import { conversations } from "./talk";
 import { file, guess, text } from "./translation";
 import { type Listening, bodyOf, listening, pause, sendJson } from "./web";
 import { type World, history, usage, world as newWorld } from "./world";
@@ -143,7 +144,16 @@ async function api(request: IncomingMessage, response: ServerResponse, world: Wo
     sendJson(response, 429, { error: "too many requests; try again in 12 s" }, { "retry-after": "12" });
     return;
   }
+  if (/^\/conversations(?:[/?]|$)/.test(path)) return conversations(request, response, world, who.sub);
   switch (route) {
+    case "GET /api/tags": {
+      sendJson(response, 200, { models: world.models });
+      return;
+    }
+    case "GET /api/ps": {
+      sendJson(response, 200, { models: world.phase === "awake" ? world.models.slice(0, 1) : [] });
+      return;
+    }
     case "POST /translate/stream":
       return text(request, response, world);
     case "POST /translate_file":
@@ -238,10 +248,6 @@ async function operate(
     }
     case "GET /fleet/history": {
       sendJson(response, 200, history());
-      return;
-    }
-    case "GET /api/tags": {
-      sendJson(response, 200, { models: world.models });
       return;
     }
     case "POST /api/pull":

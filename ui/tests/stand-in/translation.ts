@@ -7,7 +7,7 @@ import { bodyOf, pause, sendJson } from "./web";
 import type { World } from "./world";
 
 /** Sends events until the client leaves. */
-class Stream {
+export class Stream {
   gone = false;
   private readonly response: ServerResponse;
 
@@ -75,7 +75,7 @@ async function segment(
 }
 
 /** A sleeping fleet: says so, counts down, wakes. */
-async function woken(stream: Stream, world: World): Promise<void> {
+export async function woken(stream: Stream, world: World): Promise<void> {
   if (world.phase === "asleep") {
     stream.event("wait", { state: "asleep", seconds: world.wakeSeconds });
     world.phase = "waking";

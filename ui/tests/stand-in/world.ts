@@ -5,6 +5,7 @@
 
 import { type Oversight, oversight } from "./moderation";
 import { costs } from "./costs";
+import { Talks } from "./talk-store";
 
 /** What the stand-in is told to be, and what has happened to it. */
 export interface World {
@@ -29,13 +30,15 @@ export interface World {
     disabled: boolean;
   }[];
   readonly denials: { principal: string; reason: string; since: number }[];
-  readonly models: { name: string; size: number; modified_at: string }[];
+  readonly models: { name: string; size: number; modified_at: string; details?: { family: string } }[];
   readonly files: Map<string, { name: string; text: string }>;
   /** Requests of the limited person in this minute. */
   limited: number;
   oversight: Oversight;
   /** What `GET /fleet/costs` answers. */
   costs: Record<string, unknown>;
+  /** Everybody's conversations. */
+  readonly talks: Talks;
 }
 
 const NOW = Math.floor(Date.now() / 1000);
@@ -88,12 +91,19 @@ export function world(): World {
     ],
     models: [
       { name: "gemma3n:e4b", size: 7_547_589_116, modified_at: "2026-10-02T09:30:00Z" },
-      { name: "nomic-embed-text:latest", size: 274_302_450, modified_at: "2026-09-14T16:05:00Z" },
+      {
+        name: "nomic-embed-text:latest",
+        size: 274_302_450,
+        modified_at: "2026-09-14T16:05:00Z",
+        details: { family: "nomic-bert" },
+      },
+      { name: "qwen3:8b", size: 5_225_388_164, modified_at: "2026-10-20T11:00:00Z" },
     ],
     files: new Map(),
     limited: 0,
     oversight: oversight(),
     costs: costs(),
+    talks: new Talks(),
   };
 }
 

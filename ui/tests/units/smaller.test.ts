@@ -110,10 +110,11 @@ describe("rooms", () => {
   const person = { name: "", owner: "", operates: false, administers: false };
 
   it("have doors for those who may pass", () => {
-    expect(roomsOf(person)).toEqual(["translate", "people"]);
-    expect(roomsOf({ ...person, operates: true })).toEqual(["translate", "fleet", "people", "costs"]);
+    expect(roomsOf(person)).toEqual(["translate", "chat", "people"]);
+    expect(roomsOf({ ...person, operates: true })).toEqual(["translate", "chat", "fleet", "people", "costs"]);
     expect(roomsOf({ ...person, operates: true, administers: true })).toEqual([
       "translate",
+      "chat",
       "fleet",
       "models",
       "keys",
