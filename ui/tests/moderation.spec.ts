@@ -320,7 +320,9 @@ test(
       .getByRole("button")
       .click();
     await main(admins).locator("button.link").first().click();
-    await expect(main(admins).getByText(`${marker}: which torque?`)).toBeVisible();
+    const asked = main(admins).locator(".looked-at > .of-person");
+    await expect(asked.last()).toContainText(`${marker}: which torque?`);
+    await expect(main(admins).locator(".looked-at > .of-model").last()).toContainText(/\w/);
     await part(admins, "Log").click();
     const row = main(admins).locator("tbody tr:visible").first();
     await expect(row).toContainText("read a conversation");
