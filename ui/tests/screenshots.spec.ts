@@ -127,7 +127,7 @@ for (const [state, look, tongue, size] of STATES) {
     await shot(page, `admin${state}`);
     await main.getByRole("row", { name: TANAKA }).getByRole("button").click();
     await main.getByRole("button", { name: "Torque" }).click();
-    await main.locator(".looked-at li").first().waitFor();
+    await main.locator(".looked-at strong", { hasText: "24 Nm" }).waitFor();
     await shot(page, `admin-conversation${state}`);
     if (state === "") {
       await main.locator(".switch button").last().click();

@@ -31,7 +31,8 @@ export function costs(): Record<string, unknown> {
     estimate: {
       gpu_hour: 0.526,
       gpu_hours: 96.5,
-      amount: 50.76,
+      gpu_hours_are: "lived",
+      amount: 80.76,
       fixed_month: 45,
       days: days.map(({ day: name }, index) => ({ day: name, ...work(1 + (index % 5)) })),
       people: [

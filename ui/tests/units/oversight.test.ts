@@ -6,7 +6,7 @@ import { catalogueOf } from "../../src/api/catalogue";
 import { costsOf } from "../../src/api/costs";
 import { rightAfter } from "../../src/api/moderation";
 import { csv, daysCsv } from "../../src/costs/csv";
-import { against, barsOf, courseOf, daysIn, daysOf, spent, totalOf } from "../../src/costs/sums";
+import { against, barsOf, beyondWork, courseOf, daysIn, daysOf, spent, totalOf } from "../../src/costs/sums";
 
 describe("a month", () => {
   it("has its days, leap years too", () => {
@@ -26,6 +26,24 @@ describe("a month", () => {
       [3, 7],
     ]);
     expect(courseOf([])).toEqual([[0, 0]]);
+  });
+
+  it("spreads what belongs to no day, so that it ends at the whole", () => {
+    const days = [
+      { day: "2026-11-01", amount: 1 },
+      { day: "2026-11-02", amount: 2 },
+    ];
+    const estimated = costsOf({ estimate: { gpu_hour: 1, amount: 9, days } });
+    expect(beyondWork(estimated)).toBe(6);
+    expect(courseOf(daysOf(estimated).bars.bars, 6)).toEqual([
+      [0, 0],
+      [1, 4],
+      [2, 9],
+    ]);
+    expect(beyondWork(costsOf({ estimate: { gpu_hour: 1, amount: 2, days } }))).toBe(0);
+    expect(beyondWork(costsOf({ explorer: { days: [] }, estimate: { gpu_hour: 1, amount: 9, days } }))).toBe(
+      0,
+    );
   });
 
   it("is held against a budget only where both are known", () => {
