@@ -313,7 +313,7 @@ test(
     if (theirs === undefined) throw new Error("no browser");
     const admins = await theirs.newPage();
     await enter(admins, stage);
-    const who = new RegExp(`(^|#)${stage.person[0]}$`);
+    const who = new RegExp(`(^|#| )${stage.person[0]}$`);
     await main(admins)
       .getByRole("row")
       .filter({ has: admins.getByRole("rowheader", { name: who }) })

@@ -116,7 +116,7 @@ function Table({ heads, onOpen }: { heads: readonly Conversation[]; onOpen: (id:
               </th>
               <td>{head.model}</td>
               <td>{count(head.messages)}</td>
-              <td>{moment(head.updated)}</td>
+              <td className="when">{moment(head.updated)}</td>
               <td>{states(head)}</td>
             </tr>
           ))}

@@ -82,7 +82,8 @@ export function problemOfAnswer(status: number, fields: Headers, body: string): 
 /** What the status leaves open: 404 is said for a model as for a route, 409 for a closed conversation as for a busy one. */
 function told(kind: Kind, said: string | null): Kind {
   if (kind === "missing" && said?.startsWith("model ") === true) return "model";
-  return kind === "elsewhere" && said?.includes("closed") === true ? "closed" : kind;
+  if (kind !== "elsewhere" || said === null || said.includes("written")) return kind;
+  return said.includes("closed") ? "closed" : "invalid";
 }
 
 /** The gateway's form is `{"error": sentence}`; what else stands between us and it may answer anything. */

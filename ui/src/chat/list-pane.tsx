@@ -100,7 +100,8 @@ function More({ loading, onMore }: { loading: boolean; onMore: () => void }) {
   const place = useSight<HTMLLIElement>(onMore, !loading);
   return (
     <li ref={place}>
-      <button type="button" className="quiet" disabled={loading} onClick={onMore}>
+      {/* Not disabled: that would take the focus away from who presses it. */}
+      <button type="button" className="quiet" aria-disabled={loading} onClick={onMore}>
         {loading ? words.chat.loading : words.chat.more}
       </button>
     </li>
@@ -109,7 +110,7 @@ function More({ loading, onMore }: { loading: boolean; onMore: () => void }) {
 
 /** Arrow keys, Home and End go through the list. */
 function walk(event: KeyboardEvent<HTMLUListElement>): void {
-  const links = [...event.currentTarget.querySelectorAll<HTMLElement>("a, button:not(:disabled)")];
+  const links = [...event.currentTarget.querySelectorAll("a")];
   const at = links.findIndex(link => link === document.activeElement);
   const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: links.length - 1 }[event.key];
   const link = to === undefined ? undefined : links[to];

@@ -77,7 +77,7 @@ function Earlier({ loading, onMore }: { loading: boolean; onMore: () => void }) 
   const place = useSight<HTMLDivElement>(onMore, !loading);
   return (
     <div ref={place} className="earlier">
-      <button type="button" className="quiet" disabled={loading} onClick={onMore}>
+      <button type="button" className="quiet" aria-disabled={loading} onClick={onMore}>
         {loading ? words.chat.loading : words.chat.earlier}
       </button>
     </div>

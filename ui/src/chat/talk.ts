@@ -178,11 +178,10 @@ export class Talk {
     if (wish.kind === "say") this.giveBack(wish.content);
   }
 
-  /** What one should see after an answer: that another writes here, or the title that the model thinks of. */
+  /** What one should see after an answer: what the gateway has where it failed, or the title that the model thinks of. */
   private afterwards(stopped: boolean): void {
     const { problem, conversation } = this.state;
-    const stale = problem?.kind === "elsewhere" || problem?.kind === "closed" || problem?.kind === "gone";
-    if (stale || stopped || this.unsure !== null) {
+    if (problem !== null || stopped || this.unsure !== null) {
       void this.look();
       return;
     }

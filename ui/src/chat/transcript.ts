@@ -119,6 +119,12 @@ const calm = (before: Transcript): Transcript => ({
   undone: null,
 });
 
+/** Each message once, as it was heard of last, in their order. */
+function ordered(messages: readonly Message[]): readonly Message[] {
+  const byId = new Map(messages.map(message => [message.id, message]));
+  return [...byId.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
 const isOurs = ({ id }: Message) => id.startsWith("~");
 
 /** The newest stretch as the gateway has it. Older messages stay where they join it without a gap. */
@@ -131,7 +137,7 @@ function viewed(before: Transcript, { conversation, messages, earlier }: View): 
   return {
     ...calm(before),
     conversation,
-    messages: [...older, ...messages],
+    messages: ordered([...older, ...messages]),
     earlier: older.length > 0 ? before.earlier : earlier,
     loading: before.loading === "earlier" ? "earlier" : null,
     problem: before.conversation === null ? null : before.problem,
@@ -145,7 +151,7 @@ function withEarlier(before: Transcript, { messages, earlier }: View): Transcrip
   const first = before.messages[0]?.id ?? "~";
   return {
     ...before,
-    messages: [...messages.filter(({ id }) => id < first), ...before.messages],
+    messages: ordered([...messages.filter(({ id }) => id < first), ...before.messages]),
     earlier,
     loading: null,
   };
@@ -171,7 +177,7 @@ function said(
   const { content, replaces } = wish;
   const kept = replaces === null ? messages : messages.filter(({ id }) => id < replaces);
   return [
-    ...kept,
+    ...kept.filter(message => !isOurs(message)),
     { ...written(OURS.user), role: "user", content, state: "whole", at: Math.floor(now / 1000) },
   ];
 }
@@ -234,7 +240,7 @@ function started(before: Transcript, event: Extract<Event, { kind: "start" }>, n
     ...before,
     phase: "writing",
     undone: null,
-    messages: user === null ? [...kept, beginning] : [...kept, user, beginning],
+    messages: ordered(user === null ? [...kept, beginning] : [...kept, user, beginning]),
   };
 }
 
@@ -249,7 +255,7 @@ function grown(before: Transcript, piece: string): Transcript {
 
 /** The stored answer takes the place of what came piece by piece. */
 function ended(messages: readonly Message[], answer: Message): readonly Message[] {
-  return [...messages.filter(({ id, state }) => id !== answer.id && state !== "writing"), answer];
+  return ordered([...messages.filter(({ state }) => state !== "writing"), answer]);
 }
 
 /** Nothing was kept: what came is shown until the next look, what did not come is no message. */

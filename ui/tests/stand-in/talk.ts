@@ -143,10 +143,13 @@ async function write(response: ServerResponse, world: World, kept: Kept, fields:
   kept.pen = pen;
   const stream = new Stream(response);
   try {
-    await woken(stream, world);
     const { user, answer, turnsCut } = beginning(world, kept, fields);
-    stream.event("start", { user, answer: answer.id, turns_cut: turnsCut, model: kept.model });
     const question = kept.said.findLast(({ role }) => role === "user")?.content ?? "";
+    if (kept.title === "") kept.title = question.slice(0, 60);
+    stream.event("start", { user, answer: answer.id, turns_cut: turnsCut, model: kept.model });
+    await woken(stream, world);
+    // The answer goes on; only its reader is gone.
+    if (question.includes("lose me")) setTimeout(() => response.destroy(), world.pace * 5);
     await speak(stream, world, pen, answer, answerTo(question, fields));
     finish(kept, answer, pen.stopped);
     kept.pen = null;
@@ -159,7 +162,7 @@ async function write(response: ServerResponse, world: World, kept: Kept, fields:
         message: answer,
       });
     } else stream.event("message", { message: answer, conversation: shown(kept) });
-    name(world, kept, question);
+    entitle(world, kept, question);
   } finally {
     kept.pen = null;
     stream.end();
@@ -214,9 +217,9 @@ function finish(kept: Kept, answer: Said, stopped: boolean): void {
   kept.updated = now();
 }
 
-/** The title comes in the background, some time after the first answer. */
-function name(world: World, kept: Kept, question: string): void {
-  if (kept.title !== "") return;
+/** The model's title comes in the background, some time after the first answer. */
+function entitle(world: World, kept: Kept, question: string): void {
+  if (kept.said.length > 2) return;
   setTimeout(() => (kept.title = `About: ${question.slice(0, 40)}`), world.talks.titled);
 }
 

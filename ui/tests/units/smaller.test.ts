@@ -5,7 +5,7 @@ import { download } from "../../src/api/translation";
 import { fleetOf } from "../../src/api/fleet";
 import { ConfigError, readConfig } from "../../src/config";
 import { lineOf, nearest } from "../../src/fleet/chart";
-import { roomAt, roomsOf } from "../../src/shell/rooms";
+import { addressOf, placeAt, roomAt, roomsOf } from "../../src/shell/rooms";
 import { isReadable } from "../../src/sign-in/session";
 import { measure } from "../../src/translate/counts";
 import { directionOf, firstTarget, targetsFor } from "../../src/translate/tongues";
@@ -125,11 +125,22 @@ describe("rooms", () => {
   });
 
   it("are found by their address, and the first by any other", () => {
-    expect(["#/keys", "", "#/nowhere", "#source"].map(roomAt)).toEqual([
+    expect(["#/keys", "", "#/nowhere", "#source", "x/keys"].map(roomAt)).toEqual([
       "keys",
       "translate",
       "translate",
       "translate",
+      "translate",
+    ]);
+  });
+
+  it("have places in them", () => {
+    expect(roomAt(addressOf("chat", "7-a"))).toBe("chat");
+    expect([addressOf("chat", "7-a"), addressOf("chat"), "", "#source"].map(placeAt)).toEqual([
+      "7-a",
+      "",
+      "",
+      "",
     ]);
   });
 });

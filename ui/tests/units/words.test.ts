@@ -64,6 +64,7 @@ describe("a refusal", () => {
     [403, "denied"],
     [404, "missing"],
     [408, "offline"],
+    [409, "invalid"],
     [413, "tooLarge"],
     [415, "fileKind"],
     [429, "limit"],
@@ -79,6 +80,13 @@ describe("a refusal", () => {
   it("of a model is told from one of a route", () => {
     expect(answer(404, '{"error":"model \'x\' not found; try another"}').kind).toBe("model");
     expect(answer(404, '{"error":"there is no such route here"}').kind).toBe("missing");
+  });
+
+  it("of a conversation tells a closed one from one that is written to elsewhere", () => {
+    const said = (error: string) => answer(409, JSON.stringify({ error })).kind;
+    expect(said("this conversation is closed; open it again")).toBe("closed");
+    expect(said("this conversation is being written to elsewhere; wait")).toBe("elsewhere");
+    expect(answer(409, "").kind).toBe("elsewhere");
   });
 
   it("says when to try again, and who it was", () => {
@@ -98,7 +106,16 @@ describe("a refusal", () => {
   });
 
   it("is not tried again in vain", () => {
-    const vain: Kind[] = ["denied", "expired", "tooLarge", "fileKind", "invalid", "missing"];
+    const vain: Kind[] = [
+      "denied",
+      "expired",
+      "tooLarge",
+      "fileKind",
+      "invalid",
+      "missing",
+      "gone",
+      "closed",
+    ];
     const kinds: Kind[] = [...vain, "limit", "overloaded", "waking", "upstream", "cut", "offline"];
     expect(kinds.filter(kind => !mayRetry(new Problem(kind)))).toEqual(vain);
   });
