@@ -49,7 +49,7 @@ test("adds and deletes a model", { tag: "@fleet" }, async ({ page, stage }) => {
   const main = page.getByRole("main");
   await expect(main.getByRole("rowheader", { name: /gemma/ }).first()).toBeVisible();
   await main.getByLabel("Name of the model").fill("qwen3:4b");
-  await main.getByRole("button", { name: "Add" }).click();
+  await main.getByRole("button", { name: "Add", exact: true }).click();
   await expect(main.getByText(/^Adding: /)).toBeVisible();
   await expect(main.getByText("The model is there.")).toBeVisible({ timeout: 60_000 });
   const row = main.getByRole("row", { name: /qwen3:4b/ });

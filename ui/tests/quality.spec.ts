@@ -33,7 +33,7 @@ for (const choice of ["light", "dark"] as const) {
     await translate(page, "Refused.");
     await expect(page.getByRole("alert")).toBeVisible();
     expect(await findings(page), "refused").toEqual([]);
-    for (const room of ["Chat", "Fleet", "Models", "Keys", "Usage"]) {
+    for (const room of ["Chat", "Fleet", "Models", "Keys", "Usage", "Costs"]) {
       await page.getByRole("navigation").getByRole("link", { name: room }).click();
       // That of this room: the one before may still be there.
       await expect(
@@ -55,7 +55,7 @@ test("fits a phone in every room", { tag: "@fleet" }, async ({ page, stage }) =>
   expect(await findings(page)).toEqual([]);
   await page.getByRole("button", { name: "Side by side" }).click();
   expect(await fits()).toBe(true);
-  for (const room of ["Chat", "Fleet", "Models", "Keys", "Usage"]) {
+  for (const room of ["Chat", "Fleet", "Models", "Keys", "Usage", "Costs"]) {
     await page.getByRole("navigation").getByRole("link", { name: room }).click();
     await page.waitForLoadState("networkidle");
     expect(await fits(), room).toBe(true);

@@ -3,6 +3,7 @@ import { join } from "node:path";
 
 import type { Page } from "@playwright/test";
 
+import { TANAKA, oversight, tanakasTalks } from "./stand-in/moderation";
 import { MANUAL } from "./stand-in/phrases";
 import { expect, refuse, result, signIn, test, translate } from "./stage";
 
@@ -95,3 +96,52 @@ test("signed out, and refused", async ({ page, stage }) => {
   await expect(page.getByRole("alert")).toBeVisible();
   await shot(page, "refused");
 });
+
+/** In what the documents show of these rooms: light, dark, on a phone, in Japanese. */
+const STATES = [
+  ["", "light", "en", { width: 1280, height: 900 }],
+  ["-dark", "dark", "en", { width: 1280, height: 900 }],
+  ["-phone", "light", "en", { width: 390, height: 844 }],
+  ["-japanese", "light", "ja", { width: 1280, height: 900 }],
+] as const;
+
+for (const [state, look, tongue, size] of STATES) {
+  test(`administration, costs, catalogue${state}`, async ({ page, stage }) => {
+    if (stage.standIn !== null) {
+      stage.standIn.world.oversight = oversight();
+      tanakasTalks(stage.standIn.world.talks);
+    }
+    await page.addInitScript(
+      ([look, tongue]) => {
+        localStorage.setItem("page.look", look);
+        localStorage.setItem("page.tongue", tongue);
+      },
+      [look, tongue] as const,
+    );
+    await page.setViewportSize(size);
+    await signIn(page, stage, stage.admin, "#/admin");
+    const main = page.getByRole("main");
+    if (state === "") await shot(page, "admin-notice");
+    await main.locator(".before button").click();
+    await main.getByRole("rowheader", { name: TANAKA }).waitFor();
+    await shot(page, `admin${state}`);
+    await main.getByRole("row", { name: TANAKA }).getByRole("button").click();
+    await main.getByRole("button", { name: "Torque" }).click();
+    await main.locator(".looked-at strong", { hasText: "24 Nm" }).waitFor();
+    await shot(page, `admin-conversation${state}`);
+    if (state === "") {
+      await main.locator(".switch button").last().click();
+      await main.locator(".intact").waitFor();
+      await shot(page, "admin-log");
+    }
+    for (const [room, what] of [
+      ["costs", ".chart rect"],
+      ["models", ".offer"],
+    ] as const) {
+      await page.goto(`${stage.page}#/${room}`);
+      await main.locator(what).first().waitFor();
+      if (room === "models") await main.locator(".offers").evaluate(list => list.scrollIntoView());
+      await shot(page, room === "models" ? `catalogue${state}` : `costs${state}`);
+    }
+  });
+}

@@ -69,7 +69,7 @@ function Table({ entries }: { entries: readonly Entry[] }) {
           {entries.map(entry => (
             <tr key={entry.number}>
               <td>{count(entry.number)}</td>
-              <td>{moment(entry.at)}</td>
+              <td className="when">{moment(entry.at)}</td>
               <td className="name">{entry.by}</td>
               <td>{actions[entry.action] ?? entry.action}</td>
               <td className="name">{entry.principal}</td>

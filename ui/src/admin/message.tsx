@@ -1,24 +1,29 @@
-/** One message as it was written, with when, by whom and how it ended. */
-import type { Said } from "../api/moderation";
+/** One message, with when, by whom and how it ended. */
+import type { Message } from "../api/conversations";
+import { Written } from "../chat/written";
 import { useSpeech } from "../words/speak";
 
-export function Message({ said, found }: { said: Said; found: boolean }) {
+export function SaidLine({ said, found }: { said: Message; found: boolean }) {
   const { words, count, moment } = useSpeech();
-  const states: Readonly<Record<string, string>> = words.admin.view.states;
+  const byModel = said.role === "assistant";
   return (
-    <li className={said.byModel ? "of-model" : "of-person"} aria-current={found ? "true" : undefined}>
+    <li className={byModel ? "of-model" : "of-person"} aria-current={found ? "true" : undefined}>
       <p className="message-head">
-        <strong>{said.byModel ? words.admin.view.model : words.admin.view.person}</strong>
+        <strong>{byModel ? words.admin.view.model : words.admin.view.person}</strong>
         <span>{moment(said.at)}</span>
-        {said.state !== "whole" && <span className="doubt">{states[said.state] ?? said.state}</span>}
+        {said.state !== "whole" && <span className="doubt">{words.admin.view.states[said.state]}</span>}
         {found && <mark>{words.admin.view.found}</mark>}
       </p>
-      <div className="as-written" dir="auto">
-        {said.content}
-      </div>
-      {said.byModel && (
+      {byModel ? (
+        <Written text={said.content} />
+      ) : (
+        <div className="as-written" dir="auto">
+          {said.content}
+        </div>
+      )}
+      {byModel && (
         <p className="hint message-foot">
-          {words.admin.view.cost(count(said.prompt), count(said.output))}
+          {words.admin.view.cost(count(said.promptTokens), count(said.outputTokens))}
           {said.turnsCut > 0 && ` · ${words.admin.view.cut(said.turnsCut)}`}
         </p>
       )}

@@ -68,16 +68,22 @@ function Table({ people, onLook }: { people: readonly Somebody[]; onLook: (princ
                 {head}
               </th>
             ))}
-            <td />
           </tr>
         </thead>
         <tbody>
           {people.map(({ principal, seen, requests, prompt, output, gpu, denied }) => (
             <tr key={principal}>
               <th scope="row" className="name">
-                {principal}
+                <button
+                  type="button"
+                  className="link"
+                  aria-label={words.admin.people.lookOf(principal)}
+                  onClick={() => onLook(principal)}
+                >
+                  {principal}
+                </button>
               </th>
-              <td>{seen === null ? words.admin.people.never : moment(seen)}</td>
+              <td className="when">{seen === null ? words.admin.people.never : moment(seen)}</td>
               <td>{count(requests)}</td>
               <td>{count(prompt)}</td>
               <td>{count(output)}</td>
@@ -88,15 +94,6 @@ function Table({ people, onLook }: { people: readonly Somebody[]; onLook: (princ
                 ) : (
                   words.admin.people.allowed
                 )}
-              </td>
-              <td>
-                <button
-                  type="button"
-                  aria-label={words.admin.people.lookOf(principal)}
-                  onClick={() => onLook(principal)}
-                >
-                  {words.admin.people.look}
-                </button>
               </td>
             </tr>
           ))}

@@ -1,7 +1,8 @@
 /** A person's conversations, the newest first; and the end, or return, of what they may do. */
 import { type SubmitEvent, useState } from "react";
 
-import { type Head, conversations } from "../api/moderation";
+import type { Conversation } from "../api/conversations";
+import { conversations } from "../api/moderation";
 import { ProblemNotice } from "../parts/notice";
 import { usePages } from "../parts/pages";
 import { useSurroundings } from "../shell/surroundings";
@@ -65,7 +66,7 @@ function List({ principal, search, removed, onOpen }: ListProps) {
     (before: string | null) => conversations(door, principal, search, before),
     page => page.next,
   );
-  const heads = pages.flatMap(page => page.heads).filter(({ id }) => !removed.has(id));
+  const heads = pages.flatMap(page => page.conversations).filter(({ id }) => !removed.has(id));
   return (
     <>
       {heads.length > 0 && <Table heads={heads} onOpen={onOpen} />}
@@ -86,9 +87,9 @@ function List({ principal, search, removed, onOpen }: ListProps) {
   );
 }
 
-function Table({ heads, onOpen }: { heads: readonly Head[]; onOpen: (id: string) => void }) {
+function Table({ heads, onOpen }: { heads: readonly Conversation[]; onOpen: (id: string) => void }) {
   const { words, count, moment } = useSpeech();
-  const states = (head: Head) =>
+  const states = (head: Conversation) =>
     [
       head.closed ? words.admin.person.closed : words.admin.person.open,
       ...(head.archived ? [words.admin.person.archived] : []),
@@ -115,7 +116,7 @@ function Table({ heads, onOpen }: { heads: readonly Head[]; onOpen: (id: string)
               </th>
               <td>{head.model}</td>
               <td>{count(head.messages)}</td>
-              <td>{moment(head.updated)}</td>
+              <td className="when">{moment(head.updated)}</td>
               <td>{states(head)}</td>
             </tr>
           ))}

@@ -1,14 +1,15 @@
 /** A conversation as an administrator reads it, the latest part first; and its deletion. */
 import { useState } from "react";
 
-import { type Head, type Said, conversation, removeConversation, rightAfter } from "../api/moderation";
+import type { Conversation, Message } from "../api/conversations";
+import { conversation, removeConversation, rightAfter } from "../api/moderation";
 import { Confirm } from "../parts/dialog";
 import { useDeed } from "../parts/load";
 import { ProblemNotice } from "../parts/notice";
 import { usePages } from "../parts/pages";
 import { useSurroundings } from "../shell/surroundings";
 import { useSpeech } from "../words/speak";
-import { Message } from "./message";
+import { SaidLine } from "./message";
 
 /** Which conversation, and the message that a search found in it. */
 export interface Which {
@@ -58,8 +59,8 @@ function Pages({ which, start, onLatest, onRemoved }: PagesProps) {
     page => page.earlier,
     start,
   );
-  const head = pages.at(-1)?.head ?? null;
-  const said = pages.toReversed().flatMap(page => page.said);
+  const head = pages.at(-1)?.conversation ?? null;
+  const said = pages.toReversed().flatMap(page => page.messages);
   return (
     <>
       <h2 tabIndex={-1} dir="auto" className="name">
@@ -88,23 +89,31 @@ function Pages({ which, start, onLatest, onRemoved }: PagesProps) {
   );
 }
 
-function Talk({ said, found, busy }: { said: readonly Said[]; found: string | null; busy: boolean }) {
+function Talk({ said, found, busy }: { said: readonly Message[]; found: string | null; busy: boolean }) {
   return (
-    <ol className="talk" aria-busy={busy}>
+    <ol className="looked-at" aria-busy={busy}>
       {said.map(one => (
-        <Message key={one.id} said={one} found={one.id === found} />
+        <SaidLine key={one.id} said={one} found={one.id === found} />
       ))}
     </ol>
   );
 }
 
-function About({ head, principal, onRemoved }: { head: Head; principal: string; onRemoved: () => void }) {
+function About({
+  head,
+  principal,
+  onRemoved,
+}: {
+  head: Conversation;
+  principal: string;
+  onRemoved: () => void;
+}) {
   const { words, count, moment } = useSpeech();
   const facts = [
     [words.admin.view.by, principal],
     [words.admin.view.model, head.model],
     [words.admin.view.began, moment(head.created)],
-    [words.admin.view.tokens, `${count(head.prompt)} / ${count(head.output)}`],
+    [words.admin.view.tokens, `${count(head.promptTokens)} / ${count(head.outputTokens)}`],
   ] as const;
   return (
     <>
@@ -129,7 +138,15 @@ function About({ head, principal, onRemoved }: { head: Head; principal: string; 
   );
 }
 
-function Remove({ head, principal, onRemoved }: { head: Head; principal: string; onRemoved: () => void }) {
+function Remove({
+  head,
+  principal,
+  onRemoved,
+}: {
+  head: Conversation;
+  principal: string;
+  onRemoved: () => void;
+}) {
   const { words } = useSpeech();
   const { door } = useSurroundings();
   const { busy, problem, forgive, act } = useDeed();

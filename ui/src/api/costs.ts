@@ -53,8 +53,12 @@ export interface Costs {
     /** Price of an hour. */
     readonly gpuHour: number | null;
     readonly gpuHours: number;
+    /** Hours that machines ran; else only those that requests worked are known. */
+    readonly lived: boolean;
+    /** All of it: hours, and the part so far of what a month costs anyway. */
     readonly amount: number | null;
     readonly fixedMonth: number | null;
+    /** The work of requests alone, as is that of people: what machines waited is in `amount` only. */
     readonly days: readonly WorkDay[];
     readonly people: readonly WorkOf[];
   };
@@ -79,6 +83,7 @@ export function costsOf(value: unknown): Costs {
     estimate: {
       gpuHour: numberOrNull(estimate.gpu_hour),
       gpuHours: number(estimate.gpu_hours),
+      lived: estimate.gpu_hours_are === "lived",
       amount: numberOrNull(estimate.amount),
       fixedMonth: numberOrNull(estimate.fixed_month),
       days: objects(estimate.days).map(day => ({ day: text(day.day), ...workOf(day) })),

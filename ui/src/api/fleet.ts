@@ -186,6 +186,8 @@ export const removeModel = (door: Door, model: string) =>
 export interface Key {
   readonly id: string;
   readonly owner: string;
+  /** Whose requests they are that come with it; null: its own. */
+  readonly actsAs: string | null;
   readonly roles: readonly string[];
   readonly created: number;
   /** Null: never. */
@@ -197,6 +199,7 @@ export async function keys(door: Door): Promise<readonly Key[]> {
   return objects(object(await ask(door, "/fleet/keys")).keys).map(key => ({
     id: text(key.id),
     owner: text(key.owner),
+    actsAs: text(key.acts_as) || null,
     roles: texts(key.roles),
     created: number(key.created),
     expires: numberOrNull(key.expires),

@@ -2,6 +2,7 @@
  * What administrators look at for others: people, their conversations, a search through them, the log of all of that, and
  * codes that link a person's account elsewhere. The gateway writes each of these calls into that log before it answers.
  */
+import { type Page, type View, conversationOf, messageOf } from "./conversations";
 import { type Door, ask } from "./door";
 import { allow, deny } from "./fleet";
 import { Problem } from "./problem";
@@ -17,48 +18,6 @@ export interface Somebody {
   readonly prompt: number;
   readonly output: number;
   readonly gpu: number;
-}
-
-/** The head of a conversation. */
-export interface Head {
-  readonly id: string;
-  readonly title: string;
-  readonly model: string;
-  /** Only where it is viewed alone. */
-  readonly system: string;
-  readonly created: number;
-  readonly updated: number;
-  readonly closed: boolean;
-  readonly archived: boolean;
-  readonly messages: number;
-  readonly prompt: number;
-  readonly output: number;
-}
-
-/** What somebody, or the model, said. */
-export interface Said {
-  readonly id: string;
-  readonly byModel: boolean;
-  readonly content: string;
-  /** `whole`, `writing`, `stopped` or `broken`. */
-  readonly state: string;
-  readonly at: number;
-  readonly prompt: number;
-  readonly output: number;
-  readonly turnsCut: number;
-}
-
-export interface Heads {
-  readonly heads: readonly Head[];
-  readonly next: string | null;
-}
-
-export interface View {
-  readonly head: Head;
-  /** The oldest first. */
-  readonly said: readonly Said[];
-  /** Where the messages before these begin; null: there are none. */
-  readonly earlier: string | null;
 }
 
 export interface Found {
@@ -124,33 +83,19 @@ export async function people(door: Door): Promise<readonly Somebody[]> {
   }));
 }
 
-function headOf(value: unknown): Head {
-  const fields = object(value);
-  return {
-    id: text(fields.id),
-    title: text(fields.title),
-    model: text(fields.model),
-    system: text(fields.system),
-    created: number(fields.created),
-    updated: number(fields.updated),
-    closed: fields.closed === true,
-    archived: fields.archived === true,
-    messages: number(fields.messages),
-    prompt: number(fields.prompt_tokens),
-    output: number(fields.output_tokens),
-  };
-}
-
 /** The newest first; `search` looks into titles, whatever the case. */
 export async function conversations(
   door: Door,
   principal: string,
   search: string,
   before: string | null,
-): Promise<Heads> {
+): Promise<Page> {
   const json = { principal, ...(search === "" ? {} : { search }), ...(before === null ? {} : { before }) };
   const fields = await post(door, "conversations", json);
-  return { heads: objects(fields.conversations).map(headOf), next: text(fields.next) || null };
+  return {
+    conversations: objects(fields.conversations).map(conversationOf),
+    next: text(fields.next) || null,
+  };
 }
 
 /** The latest messages, or those before one. */
@@ -161,21 +106,21 @@ export async function conversation(
   before: string | null,
 ): Promise<View> {
   const json = { principal, id, ...(before === null ? {} : { before }) };
-  const fields = await post(door, "conversation", json);
+  const fields = await one(() => post(door, "conversation", json));
   return {
-    head: headOf(fields.conversation),
-    said: objects(fields.messages).map(message => ({
-      id: text(message.id),
-      byModel: message.role === "assistant",
-      content: text(message.content),
-      state: text(message.state, "whole"),
-      at: number(message.at),
-      prompt: number(message.prompt_tokens),
-      output: number(message.output_tokens),
-      turnsCut: number(message.turns_cut),
-    })),
+    conversation: conversationOf(fields.conversation),
+    messages: objects(fields.messages).map(messageOf),
     earlier: text(fields.earlier) || null,
   };
+}
+
+/** A call about one conversation: what is not there is the conversation, not the route. */
+async function one<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw error instanceof Problem && error.kind === "missing" ? new Problem("gone", error) : error;
+  }
 }
 
 /** The id that comes right after a message's: whoever asks for what is before it gets that message last. */
@@ -183,7 +128,7 @@ export const rightAfter = (message: string) =>
   /^\d{16}$/.test(message) ? String(BigInt(message) + 1n).padStart(16, "0") : null;
 
 export const removeConversation = (door: Door, principal: string, id: string) =>
-  post(door, "conversation", { principal, id }, "DELETE");
+  one(() => post(door, "conversation", { principal, id }, "DELETE"));
 
 /** Shortest and longest text to search for. */
 export const SEARCH = { least: 3, most: 200 } as const;
@@ -193,13 +138,13 @@ export async function search(door: Door, words: string, principal: string): Prom
   const json = { text: words, ...(principal === "" ? {} : { principal }) };
   const fields = await post(door, "search", json);
   return {
-    found: objects(fields.found).map(one => ({
-      principal: text(one.principal),
-      id: text(one.id),
-      title: text(one.title),
-      message: text(one.message),
-      at: number(one.at),
-      excerpt: text(one.excerpt),
+    found: objects(fields.found).map(place => ({
+      principal: text(place.principal),
+      id: text(place.id),
+      title: text(place.title),
+      message: text(place.message),
+      at: number(place.at),
+      excerpt: text(place.excerpt),
     })),
     complete: fields.complete === true,
     lookedAt: number(fields.looked_at),

@@ -93,7 +93,11 @@ function Notes({ costs }: { costs: Costs }) {
     ...(forecast.amount === null
       ? []
       : [forecast.byExplorer ? words.costs.byExplorer : words.costs.byEstimate]),
-    estimate.gpuHour === null ? words.costs.howNoPrice : words.costs.how(money(estimate.gpuHour)),
+    estimate.gpuHour === null
+      ? words.costs.howNoPrice
+      : estimate.lived
+        ? words.costs.howLived(money(estimate.gpuHour))
+        : words.costs.howWorked(money(estimate.gpuHour)),
     ...(estimate.fixedMonth === null ? [] : [words.costs.fixed(money(estimate.fixedMonth))]),
   ];
   return (
@@ -106,11 +110,11 @@ function Notes({ costs }: { costs: Costs }) {
           </div>
         </div>
       )}
-      {lines.map(line => (
-        <p className="hint" key={line}>
-          {line}
-        </p>
-      ))}
+      <div className="hint">
+        {lines.map(line => (
+          <p key={line}>{line}</p>
+        ))}
+      </div>
     </>
   );
 }

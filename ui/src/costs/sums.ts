@@ -74,13 +74,20 @@ export function daysOf(costs: Costs): {
 /** A place in the month: its day, from 0 (nothing is spent yet) to the last, and the sum by then. */
 export type Step = readonly [day: number, sum: number];
 
-/** How the sum grew. */
-export function courseOf(bars: readonly Bar[]): readonly Step[] {
+/** How the sum grew. `rest`: what belongs to no day, in equal parts. */
+export function courseOf(bars: readonly Bar[], rest = 0): readonly Step[] {
   const sorted = [...bars].sort((a, b) => a.day.localeCompare(b.day));
+  const part = rest / Math.max(1, sorted.length);
   return sorted.reduce<Step[]>(
-    (steps, bar) => [...steps, [dayOf(bar.day), (steps.at(-1)?.[1] ?? 0) + totalOf(bar)]],
+    (steps, bar) => [...steps, [dayOf(bar.day), (steps.at(-1)?.[1] ?? 0) + totalOf(bar) + part]],
     [[0, 0]],
   );
+}
+
+/** What our estimate has beyond the work of its days: machines that waited, and what always runs. Never below nothing. */
+export function beyondWork({ explorer, estimate }: Costs): number {
+  if (explorer !== null || estimate.amount === null) return 0;
+  return Math.max(0, estimate.amount - sum(estimate.days.map(({ amount }) => amount ?? 0)));
 }
 
 /** How the month ends against the budget; null where one of both is not known. */

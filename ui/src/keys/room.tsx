@@ -145,7 +145,10 @@ function Line({ entry, onGone }: { entry: Key; onGone: () => void }) {
   const over = entry.expires !== null && entry.expires * 1000 < now;
   return (
     <tr>
-      <th scope="row">{entry.owner}</th>
+      <th scope="row" className="name">
+        {entry.owner}
+        {entry.actsAs !== null && <p className="hint">{words.keys.actsAs(entry.actsAs)}</p>}
+      </th>
       <td>
         <code>{entry.id.slice(0, 12)}</code>
       </td>

@@ -38,6 +38,7 @@ function Offers({ value: { offers, node }, onPulled }: { value: Catalogue; onPul
   const { words, languageName } = useSpeech();
   const [language, setLanguage] = useState("");
   const [only, setOnly] = useState(false);
+  const [added, setAdded] = useState("");
   const codes = [...new Set(offers.flatMap(({ languages }) => languages ?? []))];
   const sorted = codes
     .map(code => [code, languageName(code)] as const)
@@ -71,9 +72,17 @@ function Offers({ value: { offers, node }, onPulled }: { value: Catalogue; onPul
       </div>
       <ul className="offers">
         {wanted.map(offer => (
-          <OfferCard key={offer.name} offer={offer} onPulled={onPulled} />
+          <OfferCard
+            key={offer.name}
+            offer={offer}
+            onPulled={() => {
+              setAdded(offer.title);
+              onPulled();
+            }}
+          />
         ))}
       </ul>
+      <p role="status">{added === "" ? "" : words.offers.added(added)}</p>
     </>
   );
 }

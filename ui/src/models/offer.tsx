@@ -106,13 +106,7 @@ function Add({ offer, onPulled }: { offer: Offer; onPulled: () => void }) {
         {busy && (
           <progress aria-label={words.offers.adding(title)} {...(share === null ? {} : { value: share })} />
         )}
-        <span role="status">
-          {busy
-            ? words.models.pulling(line?.status ?? "…")
-            : line !== null && problem === null
-              ? words.offers.added(title)
-              : ""}
-        </span>
+        <span role="status">{busy ? words.models.pulling(line?.status ?? "…") : ""}</span>
       </div>
       {problem !== null && <ProblemNotice problem={problem} onRetry={add} onClose={forgive} />}
       {asking && (

@@ -1,5 +1,5 @@
 /** The bar over every room. Without a person it has no doors. */
-import { type ReactNode, use } from "react";
+import { type ReactNode, use, useEffect, useRef } from "react";
 
 import { Icon } from "../parts/icon";
 import { useSpeech } from "../words/speak";
@@ -59,8 +59,16 @@ export function Bar({
 function Doors({ surroundings }: { surroundings: Surroundings }) {
   const { words } = useSpeech();
   const here = useRoom();
+  const doors = useRef<HTMLElement>(null);
+  useEffect(() => {
+    // On a phone the row of doors is wider than the screen: the one that is open stands in its middle.
+    const door = doors.current?.querySelector<HTMLElement>("[aria-current]");
+    if (doors.current === null || door == null) return;
+    doors.current.scrollLeft =
+      door.offsetLeft - doors.current.offsetLeft - (doors.current.clientWidth - door.clientWidth) / 2;
+  }, [here]);
   return (
-    <nav aria-label={words.rooms.label}>
+    <nav ref={doors} aria-label={words.rooms.label}>
       {roomsOf(surroundings.person).map(room => (
         <a key={room} href={addressOf(room)} aria-current={room === here ? "page" : undefined}>
           {words.rooms[room]}

@@ -2,8 +2,8 @@
 import type { Words } from "./catalogue";
 import { admin } from "./ja/admin";
 import { offers } from "./ja/catalogue";
-import { chat } from "./ja/chat";
 import { costs } from "./ja/costs";
+import { chat } from "./ja/chat";
 import { fleet } from "./ja/fleet";
 import { keys } from "./ja/keys";
 import { models } from "./ja/models";

@@ -3,7 +3,9 @@ import { readFile } from "node:fs/promises";
 import { type IncomingMessage, type ServerResponse, createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 
+import { catalogue } from "./catalogue";
 import { issuer, token } from "./issuer";
+import { moderate } from "./moderation";
 import { conversations } from "./talk";
 import { file, guess, text } from "./translation";
 import { type Listening, bodyOf, listening, pause, sendJson } from "./web";
@@ -194,7 +196,7 @@ async function api(request: IncomingMessage, response: ServerResponse, world: Wo
     sendJson(response, 403, { error: "this needs the right to operate the fleet" });
     return;
   }
-  return operate(route, request, response, world);
+  return operate(route, who.sub, request, response, world);
 }
 
 /** What operators send. */
@@ -210,6 +212,7 @@ interface Fields {
 
 async function operate(
   route: string,
+  by: string,
   request: IncomingMessage,
   response: ServerResponse,
   world: World,
@@ -217,6 +220,7 @@ async function operate(
   const body = await bodyOf(request);
   const fields = (body === "" ? {} : JSON.parse(body)) as Fields;
   if (!route.startsWith("GET")) world.orders.push(`${route} ${body}`.trim());
+  if (moderate(route, by, fields, response, world)) return;
   switch (route) {
     case "POST /fleet/wake":
       world.phase = "awake";
@@ -232,6 +236,14 @@ async function operate(
       }
     case "POST /fleet/hold": {
       sendJson(response, 200, { state: "awake" });
+      return;
+    }
+    case "GET /fleet/costs": {
+      sendJson(response, 200, world.costs);
+      return;
+    }
+    case "GET /fleet/catalogue": {
+      sendJson(response, 200, catalogue(world));
       return;
     }
     case "GET /fleet/history": {

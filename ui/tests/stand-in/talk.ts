@@ -76,7 +76,7 @@ function create(response: ServerResponse, world: World, principal: string, field
 }
 
 /** Newest first; the cursor is the place after the last one. */
-function listed(world: World, principal: string, query: URLSearchParams): Record<string, unknown> {
+export function listed(world: World, principal: string, query: URLSearchParams): Record<string, unknown> {
   const search = (query.get("search") ?? "").toLowerCase();
   const limit = Number(query.get("limit") ?? 50);
   const place = (kept: Kept) => `${String(kept.updated).padStart(12, "0")} ${kept.id}`;
@@ -93,7 +93,7 @@ function listed(world: World, principal: string, query: URLSearchParams): Record
   };
 }
 
-function viewed(kept: Kept, query: URLSearchParams): Record<string, unknown> {
+export function viewed(kept: Kept, query: URLSearchParams): Record<string, unknown> {
   const limit = Number(query.get("limit") ?? 50);
   const before = query.get("before") ?? "~";
   const older = kept.said.filter(({ id }) => id < before);

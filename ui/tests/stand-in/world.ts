@@ -3,6 +3,8 @@
  * what a test arranged; it translates nothing. The same tests run against a real demo (`tests/stage.ts`).
  */
 
+import { type Oversight, oversight } from "./moderation";
+import { costs } from "./costs";
 import { Talks } from "./talk-store";
 
 /** What the stand-in is told to be, and what has happened to it. */
@@ -21,6 +23,7 @@ export interface World {
   readonly keys: {
     id: string;
     owner: string;
+    acts_as?: string;
     roles: string[];
     created: number;
     expires: number;
@@ -31,6 +34,9 @@ export interface World {
   readonly files: Map<string, { name: string; text: string }>;
   /** Requests of the limited person in this minute. */
   limited: number;
+  oversight: Oversight;
+  /** What `GET /fleet/costs` answers. */
+  costs: Record<string, unknown>;
   /** Everybody's conversations. */
   readonly talks: Talks;
 }
@@ -52,6 +58,15 @@ export function world(): World {
         roles: ["user"],
         created: NOW - 40 * 86_400,
         expires: NOW + 50 * 86_400,
+        disabled: false,
+      },
+      {
+        id: "t8Lk1wN5oPxa",
+        owner: "telegram",
+        acts_as: "https://id.example/#tanaka",
+        roles: [],
+        created: NOW - 12 * 86_400,
+        expires: NOW + 353 * 86_400,
         disabled: false,
       },
       {
@@ -86,6 +101,8 @@ export function world(): World {
     ],
     files: new Map(),
     limited: 0,
+    oversight: oversight(),
+    costs: costs(),
     talks: new Talks(),
   };
 }

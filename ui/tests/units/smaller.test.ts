@@ -111,7 +111,7 @@ describe("rooms", () => {
 
   it("have doors for those who may pass", () => {
     expect(roomsOf(person)).toEqual(["translate", "chat", "people"]);
-    expect(roomsOf({ ...person, operates: true })).toEqual(["translate", "chat", "fleet", "people"]);
+    expect(roomsOf({ ...person, operates: true })).toEqual(["translate", "chat", "fleet", "people", "costs"]);
     expect(roomsOf({ ...person, operates: true, administers: true })).toEqual([
       "translate",
       "chat",
@@ -119,6 +119,8 @@ describe("rooms", () => {
       "models",
       "keys",
       "people",
+      "costs",
+      "admin",
     ]);
   });
 

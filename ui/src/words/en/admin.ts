@@ -23,7 +23,6 @@ export const admin = {
       state: "State",
       denied: "shut out",
       allowed: "may use it",
-      look: "Conversations",
       lookOf: (who: string) => `Conversations of ${who}`,
       more: "Show more people",
     },

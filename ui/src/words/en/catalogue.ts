@@ -25,7 +25,7 @@ export const offers = {
     instance: "Smallest instance",
     licence: "Licence",
     source: "Where it is described",
-    sourceOf: (title: string) => `Where ${title} is described, in a new tab`,
+    sourceOf: (title: string) => `Where it is described: ${title}, in a new tab`,
     here: "is here",
     memoryFits: {
       yes: "fits into the GPU's memory",

@@ -5,6 +5,7 @@ export const keys = {
     title: "API keys",
     id: "Key",
     owner: "Owner",
+    actsAs: (who: string) => `acts as ${who}`,
     roles: "Roles",
     created: "Created",
     expires: "Expires",

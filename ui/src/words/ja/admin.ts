@@ -24,7 +24,6 @@ export const admin: Pick<Words, "admin" | "links"> = {
       state: "状態",
       denied: "利用停止中",
       allowed: "利用可",
-      look: "会話",
       lookOf: who => `${who} の会話`,
       more: "さらに表示",
     },

@@ -6,6 +6,7 @@ export const keys: Pick<Words, "keys"> = {
     title: "API キー",
     id: "キー",
     owner: "所有者",
+    actsAs: who => `${who} として利用`,
     roles: "ロール",
     created: "作成",
     expires: "期限",
