@@ -77,6 +77,11 @@ fn ollama_mistakes(ollama: &Ollama) -> Vec<String> {
         ),
         (ollama.parallel > 0, "ollama.parallel: 0 slots serve nobody".to_owned()),
         (
+            ollama.gpu_memory_bytes != Some(0),
+            "ollama.gpu_memory_bytes: 0 bytes hold no model; leave the key out where there is no GPU"
+                .to_owned(),
+        ),
+        (
             rates.iter().all(|rate| *rate > 0.0),
             format!("ollama.*_tokens_per_second: {rates:?} must be above 0"),
         ),

@@ -155,5 +155,7 @@ fn a_catalogue_with_mistakes_is_told_before_anything_starts() {
         let mistakes = tree(json!({ "costs": costs })).unwrap_err().mistakes;
         assert!(mistakes.len() == 1 && mistakes[0].starts_with(&format!("{key}: ")), "{mistakes:?}");
     }
+    let mistakes = tree(json!({ "ollama": { "gpu_memory_bytes": 0 } })).unwrap_err().mistakes;
+    assert!(mistakes.len() == 1 && mistakes[0].starts_with("ollama.gpu_memory_bytes: "), "{mistakes:?}");
     assert!(tree(json!({ "costs": { "gpu_hour": 0.526, "budget": 0 } })).is_ok());
 }
