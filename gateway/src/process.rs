@@ -14,8 +14,7 @@ use crate::connection::accept;
 use crate::connection::clock;
 use crate::connection::handshake::Certificate;
 use crate::connection::serve::Server;
-use crate::conversations::Room;
-use crate::conversations::archive::Archive;
+use crate::conversations::{Archive, Room, housekeeping};
 use crate::drain::{Drain, Phase};
 use crate::error::Refusal;
 use crate::history::History;
@@ -97,10 +96,10 @@ pub struct Shared {
     pub history: History,
     /// Translated files that wait to be fetched.
     pub translated: Kept,
-    /// Answers that are being written into conversations.
-    pub conversations: Room,
     /// The older part of conversations, and both parts as one.
     pub archive: Archive,
+    /// Answers that are being written into conversations.
+    pub conversations: Room,
 }
 
 /// Where a process has its models.
@@ -243,8 +242,8 @@ impl Gateway {
             page: config.ui.directory.as_deref().map(Page::read).transpose()?,
             history: History::default(),
             translated: Kept::new(&config.translate),
-            conversations: Room::default(),
             archive: Archive::open(&config.conversations)?,
+            conversations: Room::default(),
             config,
         };
         Ok(Self { shared: Arc::new(shared), certificate, connections, machine: Arc::default() })
@@ -309,6 +308,7 @@ impl Gateway {
             self.shared.denials.keep_fresh(),
             Box::pin(self.live_in_group()),
             Box::pin(self.stand_in()),
+            Box::pin(housekeeping::run(shared)),
             shared.history.run(shared.store.clone(), &shared.config.fleet.name, shared.keeper().is_err()),
             self.upkeep(),
         );
