@@ -2,9 +2,9 @@
 //!
 //! `serve` is the step of the journey. `query` and `shapes` are what clients write and read, `edit` makes and changes
 //! heads, `shelf` finds, shows and removes, `export` writes all of it out. A turn begins in `turn`, under the `pen`, with
-//! what of the `transcript` fits into the model's `window`; its `answer` is written without regard to who reads it, which
-//! is what `tell` is for; `title` names it. `room` is what one process knows of all this. Older messages are in the
-//! `archive`; `housekeeping` brings them there.
+//! what of the `transcript` (in table and `archive`) fits into the model's `window`; its `answer` is written without
+//! regard to who reads it, which is what `tell` is for; `title` names it. `room` is what one process knows of all this.
+//! `housekeeping` brings what rests to the archive.
 
 mod clock;
 mod store;
@@ -12,7 +12,7 @@ pub(crate) mod query;
 pub(crate) mod shapes;
 mod room;
 mod pen;
-mod archive;
+pub mod archive;
 pub(crate) mod transcript;
 pub(crate) mod shelf;
 mod edit;
@@ -25,7 +25,6 @@ mod title;
 mod serve;
 pub mod housekeeping;
 
-pub use self::archive::{Archive, ArchiveError};
 pub use self::room::Room;
 pub(crate) use self::serve::Visit;
 

@@ -14,7 +14,8 @@ use crate::connection::accept;
 use crate::connection::clock;
 use crate::connection::handshake::Certificate;
 use crate::connection::serve::Server;
-use crate::conversations::{Archive, Room, housekeeping};
+use crate::conversations::archive::Archive;
+use crate::conversations::{Room, housekeeping};
 use crate::drain::{Drain, Phase};
 use crate::error::Refusal;
 use crate::history::History;
@@ -96,10 +97,10 @@ pub struct Shared {
     pub history: History,
     /// Translated files that wait to be fetched.
     pub translated: Kept,
-    /// The older part of conversations, and both parts as one.
-    pub archive: Archive,
     /// Answers that are being written into conversations.
     pub conversations: Room,
+    /// The older part of conversations, and both parts as one.
+    pub archive: Archive,
 }
 
 /// Where a process has its models.
@@ -242,8 +243,8 @@ impl Gateway {
             page: config.ui.directory.as_deref().map(Page::read).transpose()?,
             history: History::default(),
             translated: Kept::new(&config.translate),
-            archive: Archive::open(&config.conversations)?,
             conversations: Room::default(),
+            archive: Archive::open(&config.conversations)?,
             config,
         };
         Ok(Self { shared: Arc::new(shared), certificate, connections, machine: Arc::default() })

@@ -22,7 +22,8 @@ async fn bucket() -> Option<(SdkConfig, String)> {
     let nobody = Credentials::new("nobody", "none", None, None, "test");
     let shared = SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
-        .region(Region::new("eu-west-1"))
+        // Where it makes its buckets.
+        .region(Region::new("us-east-1"))
         .credentials_provider(SharedCredentialsProvider::new(nobody))
         .endpoint_url(&endpoint)
         .build();
