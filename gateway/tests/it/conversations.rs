@@ -93,6 +93,29 @@ pub async fn until(what: &str, mut reached: impl AsyncFnMut() -> bool) {
     timeout(LONG, waiting).await.unwrap_or_else(|_| panic!("in vain: {what}"));
 }
 
+/// Reads until this is in it.
+pub async fn read_until(answer: &mut Response, mark: &str) -> String {
+    let reading = async {
+        let mut text = String::new();
+        while !text.contains(mark) {
+            let piece = answer.chunk().await.unwrap().unwrap_or_else(|| panic!("no {mark} in {text}"));
+            text.push_str(std::str::from_utf8(&piece).unwrap());
+        }
+        text
+    };
+    timeout(LONG, reading).await.unwrap_or_else(|_| panic!("{mark} did not come"))
+}
+
+/// Waits until nobody writes in a conversation; it as it then is.
+pub async fn settled(alice: &Person<'_>, id: &str) -> Value {
+    until("the answer ends", async || alice.view(id).await["conversation"]["busy"] == false).await;
+    alice.view(id).await
+}
+
+pub fn hello() -> Value {
+    json!({ "content": "Hello" })
+}
+
 /// The data of the last event, which must be of this name.
 pub fn last<'e>(events: &'e [(String, Value)], name: &str) -> &'e Value {
     let (last, data) = events.last().expect("events");
