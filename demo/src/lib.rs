@@ -4,6 +4,7 @@
 //! - [`machine`]: one machine of a fleet: a gateway and its Ollama
 //! - [`load`]: `demo load`: a trace's requests, sent to it
 //! - [`evaluate`]: `demo translate-eval`: what its translations keep, and how good they are
+//! - [`talks`]: `demo talks`: how long it takes to list and show many conversations
 //! - [`node`]: the simulated Ollama as a process of its own
 //! - [`keep`]: a keeper that ends one program with its parent
 //! - [`ollama`]: a simulated Ollama, held to recordings of a real one
@@ -16,6 +17,7 @@ pub mod up;
 pub mod machine;
 pub mod load;
 pub mod evaluate;
+pub mod talks;
 pub mod node;
 pub mod keep;
 pub mod ollama;

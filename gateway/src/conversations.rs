@@ -2,8 +2,9 @@
 //!
 //! `serve` is the step of the journey. `query` and `shapes` are what clients write and read, `edit` makes and changes
 //! heads, `shelf` finds, shows and removes, `export` writes all of it out. A turn begins in `turn`, under the `pen`, with
-//! what of the `transcript` (in table and `archive`) fits into the model's `window`; its `answer` is written without regard to who reads it, which
-//! is what `tell` is for; `title` names it. `room` is what one process knows of all this.
+//! what of the `transcript` (in table and `archive`) fits into the model's `window`; its `answer` is written without
+//! regard to who reads it, which is what `tell` is for; `title` names it. `room` is what one process knows of all this.
+//! `housekeeping` brings what rests to the archive.
 
 mod clock;
 mod store;
@@ -22,6 +23,7 @@ mod tell;
 mod answer;
 mod title;
 mod serve;
+pub mod housekeeping;
 
 pub use self::room::Room;
 pub(crate) use self::serve::Visit;

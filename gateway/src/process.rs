@@ -14,8 +14,8 @@ use crate::connection::accept;
 use crate::connection::clock;
 use crate::connection::handshake::Certificate;
 use crate::connection::serve::Server;
-use crate::conversations::Room;
 use crate::conversations::archive::Archive;
+use crate::conversations::{Room, housekeeping};
 use crate::drain::{Drain, Phase};
 use crate::error::Refusal;
 use crate::history::History;
@@ -309,6 +309,7 @@ impl Gateway {
             self.shared.denials.keep_fresh(),
             Box::pin(self.live_in_group()),
             Box::pin(self.stand_in()),
+            Box::pin(housekeeping::run(shared)),
             shared.history.run(shared.store.clone(), &shared.config.fleet.name, shared.keeper().is_err()),
             self.upkeep(),
         );

@@ -7,13 +7,12 @@ use url::{Host, Url};
 
 use super::instance;
 use super::settings::{Config, Conversations, Issuer, IssuerKind, Ollama, Translate};
+use crate::conversations::housekeeping::LATEST_KEPT;
 use crate::ollama::names::{ModelName, ModelPattern};
 
 /// Half of the silence after which a report is stale: one lost write must not make a node disappear.
 const LONGEST_REPORT_PAUSE: Duration = Duration::from_secs(fleet::report::STALE_AFTER.unsigned_abs() / 2);
 
-/// Messages of a conversation that stay in the table whatever moves to the archive.
-const LATEST_KEPT: usize = 40;
 /// The store takes messages of up to 4 MB; a character is at most four bytes.
 const MOST_CHARACTERS: usize = 1_000_000;
 /// Less holds no conversation.

@@ -46,7 +46,7 @@ pub enum ArchiveError {
     Gone,
 }
 
-/// How often a view begins anew where the conversation was cut while it was read.
+/// How often a view begins anew where the conversation was changed while it was read.
 const LOOKS: usize = 5;
 
 /// How often a change of the head is tried anew where another part of it was changed meanwhile.
@@ -92,14 +92,12 @@ impl Archive {
         most: usize,
     ) -> Result<Vec<Message>, ArchiveError> {
         let (principal, id) = (&conversation.principal, &conversation.id);
-        let mut known = until(conversation);
+        let (mut version, mut lacked) = (conversation.version, None);
         for _ in 0..LOOKS {
-            // The table before the head: what moves between the two is then seen here, or there, and not in neither.
             let mut messages = store.messages(principal, id, before, most).await?;
             let head = store.conversation(principal, id).await?.ok_or(ArchiveError::Gone)?;
-            // Only a cut lowers it: the table was perhaps read before the cut.
-            let cut = until(&head) < std::mem::replace(&mut known, until(&head));
-            if cut {
+            // What moves, or is cut, while both are read would be seen twice, or not at all.
+            if std::mem::replace(&mut version, head.version) != head.version {
                 continue;
             }
             let Some(archived) = &head.archive else { return Ok(messages) };
@@ -107,15 +105,21 @@ impl Archive {
             if messages.len() >= most {
                 return Ok(messages);
             }
-            let Some(older) = self.older(&head, archived).await? else { continue };
+            let Some(older) = self.older(&head, archived).await? else {
+                // One that was cut since is found at the next look, which then asks for less.
+                if lacked.replace(archived.until) == Some(archived.until) {
+                    let missing = format!("messages of {id} up to {} are not there", archived.until.0);
+                    return Err(ArchiveError::Damaged(missing));
+                }
+                continue;
+            };
             let end = before.map_or(older.len(), |before| older.partition_point(|older| older.id < before));
             let begin = end.saturating_sub(most - messages.len());
             let mut page = older.get(begin..end).unwrap_or_default().to_vec();
             page.append(&mut messages);
             return Ok(page);
         }
-        // The archive never had what the head says, however often both were read.
-        Err(ArchiveError::Damaged(format!("messages up to {} of {id} are not there", known.0)))
+        Err(ArchiveError::Changed)
     }
 
     /// Every message, the oldest first.

@@ -17,7 +17,7 @@ const SEEN_EVERY: Duration = Duration::from_secs(3600);
 /// Longest note of it: nothing waits for that to succeed.
 const NOTE: Duration = Duration::from_secs(3);
 /// How long an answer that was cut by the drain has to be stored.
-const TO_STORE: Duration = Duration::from_secs(2);
+const TO_STORE: Duration = Duration::from_secs(5);
 
 /// What the holder of a pen is to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -111,6 +111,12 @@ fn other_mistakes_are_64_too() {
         ("[limits]\nbody_bytes = 0\n", "limits.body_bytes"),
         ("[listen]\nadmin = \"0.0.0.0:9090\"\n", "listen.admin"),
         ("[roles.user]\nmodels = [\"http://x/y\"]\n", "roles.user.models"),
+        ("[conversations]\narchive = \"ftp://place\"\n", "conversations.archive"),
+        ("[conversations]\narchive = \"s3:///prefix\"\n", "names no bucket"),
+        ("[conversations]\nrecent_messages = 39\n", "conversations.recent_messages"),
+        ("[conversations]\nmessage_characters = 1000001\n", "conversations.message_characters"),
+        ("[conversations]\ncontext_tokens = 100\n", "conversations.context_tokens"),
+        ("[conversations]\ntitles_model = \"a b\"\n", "conversations.titles_model"),
     ] {
         let output = run(folder(text).path(), &["check-config"], &[]);
         assert_eq!(output.status.code(), Some(64), "{text}");

@@ -1,11 +1,13 @@
 //! What a person and a model said is kept: found again, gone on with, changed and removed, by its owner alone.
 
+use std::time::Duration;
+
 use demo::ollama::SimulatedOllama;
 use gateway::config::Config;
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
 
-use crate::apis::until;
 use crate::support::{CHAT, DENIED, EMBED, TestGateway, ollama};
 use crate::translate::events;
 
@@ -76,6 +78,42 @@ impl<'g> Person<'g> {
         let messages = view["messages"].as_array().unwrap().iter();
         messages.map(|one| (text(&one["role"]), text(&one["state"]), text(&one["content"]))).collect()
     }
+}
+
+/// Longer than anything here takes on a busy machine.
+pub const LONG: Duration = Duration::from_secs(30);
+
+/// Waits until `reached`.
+pub async fn until(what: &str, mut reached: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !reached().await {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(LONG, waiting).await.unwrap_or_else(|_| panic!("in vain: {what}"));
+}
+
+/// Reads until this is in it.
+pub async fn read_until(answer: &mut Response, mark: &str) -> String {
+    let reading = async {
+        let mut text = String::new();
+        while !text.contains(mark) {
+            let piece = answer.chunk().await.unwrap().unwrap_or_else(|| panic!("no {mark} in {text}"));
+            text.push_str(std::str::from_utf8(&piece).unwrap());
+        }
+        text
+    };
+    timeout(LONG, reading).await.unwrap_or_else(|_| panic!("{mark} did not come"))
+}
+
+/// Waits until nobody writes in a conversation; it as it then is.
+pub async fn settled(alice: &Person<'_>, id: &str) -> Value {
+    until("the answer ends", async || alice.view(id).await["conversation"]["busy"] == false).await;
+    alice.view(id).await
+}
+
+pub fn hello() -> Value {
+    json!({ "content": "Hello" })
 }
 
 /// The data of the last event, which must be of this name.
@@ -360,19 +398,14 @@ async fn a_model_names_a_conversation_once_and_a_person_decides() {
     let end = alice.say(&id, &json!({ "content": "What is a harbour?" })).await;
     assert_eq!(last(&end, "message")["conversation"]["title"], "What is a harbour?", "its first words");
     let title = async || alice.view(&id).await["conversation"]["title"].as_str().unwrap().to_owned();
-    let named = async {
-        while title().await == "What is a harbour?" {
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(std::time::Duration::from_secs(20), named).await.expect("a title");
+    until("a title is made", async || title().await != "What is a harbour?").await;
     assert!(title().await.starts_with("quiet lamps") && title().await.chars().count() <= 80);
     assert_eq!(titles(), 1);
     last(&alice.say(&id, &json!({ "content": "And a lamp?" })).await, "message");
     let own = alice.begin(json!({ "title": "My own" })).await;
     last(&alice.say(&own, &json!({ "content": "What is a boat?" })).await, "message");
     let load = || gateway.gateway.shared.queue.load();
-    until("all is quiet", || load().busy + load().queued == 0).await;
+    until("all is quiet", async || load().busy + load().queued == 0).await;
     assert_eq!(titles(), 1, "never a second, and none where a person chose one");
     assert_eq!(alice.view(&own).await["conversation"]["title"], "My own");
 }

@@ -20,6 +20,7 @@ mod configuration;
 mod conversations;
 mod conversations_answers;
 mod conversations_archive;
+mod conversations_writers;
 mod corpora;
 mod credentials;
 mod deny;

@@ -2,6 +2,7 @@
 
 mod scripted;
 mod faults;
+mod talk;
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, Region};
 

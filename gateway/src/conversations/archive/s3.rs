@@ -44,14 +44,16 @@ impl Bucket {
         Ok(Self { name: name.to_owned(), prefix: prefix.to_owned(), objects: OnceCell::new() })
     }
 
-    async fn objects(&self) -> Result<&Objects<AmazonS3>, ArchiveError> {
-        self.objects.get_or_try_init(|| self.connect()).await
+    /// The same where `shared` leads, at once.
+    #[cfg(test)]
+    pub(super) fn reached_by(shared: &SdkConfig, place: &str) -> Result<Self, ArchiveError> {
+        let bucket = Self::new(place)?;
+        let objects = OnceCell::new_with(Some(objects(shared, &bucket.name)?));
+        Ok(Self { objects, ..bucket })
     }
 
-    async fn connect(&self) -> Result<Objects<AmazonS3>, ArchiveError> {
-        let objects = builder(&fleet::aws::here().await, &self.name)?.build();
-        let objects = objects.map_err(|error| ArchiveError::Unavailable(error.to_string()))?;
-        Ok(Objects { objects, tells_versions: true })
+    async fn objects(&self) -> Result<&Objects<AmazonS3>, ArchiveError> {
+        self.objects.get_or_try_init(async || objects(&fleet::aws::here().await, &self.name)).await
     }
 
     fn name(&self, name: &str) -> String {
@@ -59,27 +61,29 @@ impl Bucket {
     }
 }
 
-fn builder(shared: &SdkConfig, bucket: &str) -> Result<AmazonS3Builder, ArchiveError> {
+fn objects(shared: &SdkConfig, bucket: &str) -> Result<Objects<AmazonS3>, ArchiveError> {
     let missing = |what: &str| ArchiveError::Unavailable(format!("no {what} was found on this machine"));
     let region = shared.region().ok_or_else(|| missing("region"))?;
     let credentials = shared.credentials_provider().ok_or_else(|| missing("credentials"))?;
-    let options = ClientOptions::new().with_timeout(ATTEMPT).with_connect_timeout(CONNECT);
     let retry = RetryConfig {
         max_retries: RETRIES,
         retry_timeout: CALL,
         backoff: BackoffConfig { max_backoff: Duration::from_secs(1), ..BackoffConfig::default() },
     };
+    let mut options = ClientOptions::new().with_timeout(ATTEMPT).with_connect_timeout(CONNECT);
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(bucket)
         .with_region(region.as_ref())
-        .with_credentials(Arc::new(Credentials(credentials)));
-    let mut options = options;
+        .with_credentials(Arc::new(Credentials(credentials)))
+        .with_retry(retry);
     if let Some(endpoint) = shared.endpoint_url() {
         // What stands in for AWS has no name for each bucket, and often no certificate.
         options = options.with_allow_http(endpoint.starts_with("http://"));
         builder = builder.with_endpoint(endpoint).with_virtual_hosted_style_request(false);
     }
-    Ok(builder.with_client_options(options).with_retry(retry))
+    let objects = builder.with_client_options(options).build();
+    let objects = objects.map_err(|error| ArchiveError::Unavailable(error.to_string()))?;
+    Ok(Objects { objects, tells_versions: true })
 }
 
 /// The SDK's credentials, which it keeps fresh.

@@ -7,12 +7,12 @@ use super::*;
 use crate::store::StoreError;
 
 const THROTTLED: Act = Act::Error(400, "ProvisionedThroughputExceededException", "");
-const BROKEN: Act = Act::Error(500, "InternalServerError", "");
+pub(super) const BROKEN: Act = Act::Error(500, "InternalServerError", "");
 const FITS: Act = Act::Done(r#"{"Attributes":{"tokens":{"N":"5"},"requests":{"N":"1"}}}"#);
 
 const SHORT: Patience = Patience { attempt: Duration::from_millis(200), call: Duration::from_millis(700) };
 
-fn store(table: &Scripted) -> DynamoStore {
+pub(super) fn store(table: &Scripted) -> DynamoStore {
     DynamoStore::with(config(&table.endpoint), "t", Patience::default())
 }
 

@@ -15,6 +15,8 @@ pub(super) enum Act {
     Done(&'static str),
     /// Answers with this status, error code and further fields.
     Error(u16, &'static str, &'static str),
+    /// Answers 200 with what it makes of the requests so far, this one included.
+    Told(fn(&[serde_json::Value]) -> String),
     /// Never answers.
     Stall,
     /// Closes the connection without an answer.
@@ -71,6 +73,7 @@ async fn serve(
                     r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{code}","message":"scripted"{more}}}"#
                 ),
             ),
+            Act::Told(body) => (200, body(&seen.lock().unwrap())),
             Act::Stall => std::future::pending().await,
             Act::Cut => return,
         };
