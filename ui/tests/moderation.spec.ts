@@ -319,7 +319,7 @@ test(
       .filter({ has: admins.getByRole("rowheader", { name: who }) })
       .getByRole("button")
       .click();
-    await main(admins).locator("button.link").first().click();
+    await main(admins).locator("button.link:visible").first().click();
     const asked = main(admins).locator(".looked-at > .of-person");
     await expect(asked.last()).toContainText(`${marker}: which torque?`);
     await expect(main(admins).locator(".looked-at > .of-model").last()).toContainText(/\w/);
