@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use demo::{cloud, evaluate, keep, load, machine, node, up};
+use demo::{cloud, evaluate, keep, load, machine, node, telegram, up};
 use tokio::runtime::Runtime;
 
 /// Runs the whole product on this machine, without an AWS account: an issuer that signs people in, an Ollama (your
@@ -33,6 +33,8 @@ enum What {
     Load(load::Options),
     /// Have a running demo translate, and say what its translations keep and how good they are.
     TranslateEval(evaluate::Options),
+    /// Talk to a running demo's bot, on its fake Telegram.
+    Telegram(telegram::control::Options),
     /// One machine of the fleet, as the scaler starts it.
     #[command(hide = true)]
     Machine(machine::Options),
@@ -71,6 +73,7 @@ impl Command {
             What::Up(options) => blocking(up::up(options)),
             What::Load(options) => blocking(load::load(options)),
             What::TranslateEval(options) => blocking(evaluate::evaluate(options)),
+            What::Telegram(options) => blocking(telegram::control::telegram(options)),
             What::Machine(options) => blocking(machine::machine(options)),
             What::Aws(options) => blocking(cloud::cloud(options)),
             What::Ollama(options) => blocking(node::serve(options.listen)),
