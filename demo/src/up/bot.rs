@@ -56,6 +56,7 @@ fn text(place: &Place, details: &Details, telegram: &Telegram, key: &str) -> Str
 token = "{token}"
 telegram_url = "{telegram}"
 state = {state}
+model = {model}
 
 [gateway]
 url = "{gateway}"
@@ -65,6 +66,7 @@ key = "{key}"
         token = telegram.token(),
         telegram = telegram.url(),
         state = json!(place.file(STATE)),
+        model = json!(details.chat_model()),
         gateway = details.url,
         ca = json!(place.file("ca.pem")),
     )

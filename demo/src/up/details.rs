@@ -121,6 +121,11 @@ impl Details {
         &self.issuer
     }
 
+    /// The model to talk to.
+    pub(super) fn chat_model(&self) -> &str {
+        &self.models.chat
+    }
+
     /// An administrator's token.
     pub(super) fn admin(&self) -> &str {
         &self.tokens.admin
