@@ -103,7 +103,8 @@ manage_models = true
             ollama = self.ollama.url(),
             issuer = self.issuer.url(),
         );
-        let mut config = gateway::config::from_toml(&text).unwrap();
+        std::fs::write(file("gateway.toml"), text).unwrap();
+        let mut config = gateway::config::load(Some(&file("gateway.toml"))).unwrap();
         config.fleet = settings::Fleet { address: Some(self.url.replace("https://", "")), ..config.fleet };
         config
     }
