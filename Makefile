@@ -6,7 +6,7 @@ help: ## List the tasks
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 demo: ## Run a whole fleet on this machine until Ctrl-C (no AWS account)
-	cargo build --locked --quiet -p gateway -p scaler -p demo
+	cargo build --locked --quiet -p gateway -p scaler -p bot -p demo
 	@scripts/page.sh
 	exec target/debug/demo up
 

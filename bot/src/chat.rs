@@ -33,8 +33,8 @@ use crate::telegram::Telegram;
 const MOST_CHATS: usize = 2000;
 /// Messages of one chat that may wait; behind them they are dropped, and the person sees no answer.
 const WAITING: usize = 32;
-/// Exports that are held in memory at once.
-const EXPORTS: usize = 2;
+/// Exports that are held in memory at once: each may be 50 MB.
+const EXPORTS: usize = 1;
 
 /// What every chat needs.
 pub struct Talk {
@@ -44,13 +44,21 @@ pub struct Talk {
     pub(crate) gateway: Gateway,
     pub(crate) memory: Memory,
     pub(crate) tasks: Tasks,
+    /// The model of who has chosen none.
+    pub(crate) model: Option<String>,
     exports: Semaphore,
 }
 
 impl Talk {
     /// Puts the parts together.
     pub fn new(name: String, telegram: Telegram, gateway: Gateway, memory: Memory, tasks: Tasks) -> Self {
-        Self { name, telegram, gateway, memory, tasks, exports: Semaphore::new(EXPORTS) }
+        Self { name, telegram, gateway, memory, tasks, model: None, exports: Semaphore::new(EXPORTS) }
+    }
+
+    /// The same, where who has chosen no model talks to this one.
+    #[must_use]
+    pub fn with_model(self, model: Option<String>) -> Self {
+        Self { model, ..self }
     }
 
     /// Says something to a chat. Nobody waits for whether it arrived: that it did not is logged.
@@ -77,7 +85,7 @@ impl Talk {
             Failure::Unreachable(_) | Failure::Garbled(_) => {
                 tracing::warn!(%failure, "a call to the gateway failed")
             }
-            Failure::Refused { .. } | Failure::TooLong(_) => {}
+            Failure::Refused { .. } | Failure::Told(_) | Failure::TooLong(_) => {}
         }
         self.say(chat, &words::failure(failure)).await;
     }

@@ -45,6 +45,9 @@ pub enum Failure {
         /// When it may be better.
         retry_after: Option<u64>,
     },
+    /// Nothing was asked, or not again: a sentence of ours.
+    #[error("{0}")]
+    Told(&'static str),
     /// There was no answer.
     #[error("the gateway cannot be reached: {0}")]
     Unreachable(String),

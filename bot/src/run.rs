@@ -28,6 +28,7 @@ pub struct Bot {
     telegram: Telegram,
     gateway: Gateway,
     memory: Memory,
+    model: Option<String>,
     tasks: Tasks,
 }
 
@@ -38,7 +39,8 @@ impl Bot {
     /// A file that cannot be used.
     pub fn new(config: &Config, tasks: Tasks) -> anyhow::Result<Self> {
         let memory = Memory::open(&config.state)?;
-        Ok(Self { telegram: Telegram::new(config)?, gateway: Gateway::new(&config.gateway)?, memory, tasks })
+        let (telegram, gateway) = (Telegram::new(config)?, Gateway::new(&config.gateway)?);
+        Ok(Self { telegram, gateway, memory, model: config.model.clone(), tasks })
     }
 
     /// Tells Telegram that we are there. While Telegram cannot be reached it goes on trying. None when the process is
@@ -63,8 +65,8 @@ impl Bot {
         };
         let name = me.username.clone().unwrap_or_default();
         tracing::info!(bot = name, "Telegram knows us");
-        let Self { telegram, gateway, memory, tasks } = self;
-        let talk = Arc::new(Talk::new(name, telegram, gateway, memory, tasks));
+        let Self { telegram, gateway, memory, model, tasks } = self;
+        let talk = Arc::new(Talk::new(name, telegram, gateway, memory, tasks).with_model(model));
         Ok(Some(Talking { chats: Chats::new(talk.clone()), talk }))
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use demo::{cloud, evaluate, keep, load, machine, node, talks, up};
+use demo::{cloud, evaluate, keep, load, machine, node, talks, telegram, up};
 use tokio::runtime::Runtime;
 
 /// Runs the whole product on this machine, without an AWS account: an issuer that signs people in, an Ollama (your
@@ -35,6 +35,8 @@ enum What {
     TranslateEval(evaluate::Options),
     /// Give a running demo's user many conversations, and say how long listing and showing them takes.
     Talks(talks::Options),
+    /// Talk to a running demo's bot, on its fake Telegram.
+    Telegram(telegram::control::Options),
     /// One machine of the fleet, as the scaler starts it.
     #[command(hide = true)]
     Machine(machine::Options),
@@ -74,6 +76,7 @@ impl Command {
             What::Load(options) => blocking(load::load(options)),
             What::TranslateEval(options) => blocking(evaluate::evaluate(options)),
             What::Talks(options) => blocking(talks::talks(options)),
+            What::Telegram(options) => blocking(telegram::control::telegram(options)),
             What::Machine(options) => blocking(machine::machine(options)),
             What::Aws(options) => blocking(cloud::cloud(options)),
             What::Ollama(options) => blocking(node::serve(options.listen)),

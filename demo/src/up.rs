@@ -3,7 +3,7 @@
 //!
 //! In order: `place` (the folder and what is in it), `certificates`, `upstream` (a real Ollama or the simulated one),
 //! `page` (its files, for the gateway), `config` (of gateways and scaler), `child` (processes that never outlive us), `fleet`, `details` (what is printed
-//! and written), `table` and `status` (the live view of a fleet, and of one gateway).
+//! and written), `bot` (before a fake Telegram), `table` and `status` (the live view of a fleet, and of one gateway).
 
 pub(crate) mod place;
 mod certificates;
@@ -13,6 +13,7 @@ mod config;
 pub(crate) mod child;
 mod fleet;
 mod details;
+mod bot;
 mod table;
 mod status;
 
@@ -29,6 +30,7 @@ pub(crate) use self::fleet::{LIFELINE, NODE_CONFIG, fits, hold, lifeline};
 use self::place::Place;
 use crate::issuer::{Issuer, User};
 use crate::keep::signalled;
+use crate::telegram::Telegram;
 
 /// A gateway that is not ready after this long never will be: a real Ollama may need minutes for its first load.
 const READY: Duration = Duration::from_secs(180);
@@ -123,8 +125,10 @@ async fn single(place: &Place, options: &Options, children: &mut Vec<Child>) -> 
     let upstream = upstream::find(place, options.simulated, children).await?;
     let ports = config::write(place, &issuer, &upstream, options)?;
     children.push(gateway(place, options).await?);
-    let details = Details::new(place, &issuer, &Reach { models: &upstream, ports }, options, children)?;
+    let reach = Reach { models: &upstream, ports };
+    let mut details = Details::new(place, &issuer, &reach, options, children)?;
     ready(&details, children).await?;
+    let _telegram = with_bot(place, options, &mut details, children).await?;
     details.write(place)?;
     details.print()?;
     status::watch(&ports.metrics(), children).await
@@ -157,11 +161,24 @@ pub(crate) fn gateway_program(named: Option<&Path>) -> anyhow::Result<PathBuf> {
     };
     if !program.is_file() {
         bail!(
-            "{} is missing; build it with `cargo build -p gateway -p scaler`, or name one by --gateway",
+            "{} is missing; build it with `cargo build -p gateway -p scaler -p bot`, or name one by --gateway",
             program.display()
         );
     }
     Ok(program)
+}
+
+/// Starts the bot, if it was built. Its Telegram lives as long as what this gives.
+async fn with_bot(
+    place: &Place,
+    options: &Options,
+    details: &mut Details,
+    children: &mut Vec<Child>,
+) -> anyhow::Result<Option<Telegram>> {
+    let Some(program) = bot::program(&gateway_program(options.gateway.as_deref())?) else { return Ok(None) };
+    let telegram = bot::start(&program, place, details, children).await?;
+    details.has_bot(&telegram, children);
+    Ok(Some(telegram))
 }
 
 /// Waits until the gateway says it is ready.

@@ -96,7 +96,8 @@ impl Seat {
             // Handled before; here for completeness.
             Command::Start(_) | Command::Help => Ok(()),
             Command::Hello => {
-                let model = person.model.as_deref().unwrap_or("the first model that is awake");
+                let model = person.model.as_ref().or(self.talk.model.as_ref());
+                let model = model.map_or("the first model that is awake", String::as_str);
                 self.say(&format!("Hello, {}! You talk to {model}.", heard.name)).await;
                 Ok(())
             }
@@ -192,6 +193,16 @@ impl Seat {
             return self.models(person).await;
         }
         let models = self.talk.gateway.models(&person.key).await?;
+        if models.is_empty() {
+            // A fleet that has slept since it was made knows none. Whether this one exists shows at the first message.
+            let chosen = asked.to_owned();
+            self.talk.memory.change_person(id, |person| person.model = Some(chosen)).await;
+            self.say(&format!(
+                "You talk to {asked} now, if there is such a model: the fleet knows none yet."
+            ))
+            .await;
+            return Ok(());
+        }
         match found(&models, asked) {
             Ok(name) => {
                 let goes_on = person.conversations.contains_key(name);

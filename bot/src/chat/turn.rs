@@ -146,12 +146,14 @@ impl Turn {
         Ok(Asked { conversation, events, note })
     }
 
-    /// The model of who has chosen none: one that is in memory, else the first.
+    /// The model of who has chosen none: the configured one, one that is in memory, the first.
     async fn first_model(&self, key: &Secret) -> Result<String, Failure> {
+        if let Some(model) = &self.talk.model {
+            return Ok(model.clone());
+        }
         let models = self.talk.gateway.models(key).await?;
         let first = models.iter().find(|model| model.loaded).or(models.first());
-        let none = Failure::Refused { status: 404, sentence: words::NO_MODEL.to_owned(), retry_after: None };
-        first.map(|model| model.name.clone()).ok_or(none)
+        first.map(|model| model.name.clone()).ok_or(Failure::Told(words::NO_MODEL))
     }
 
     /// Does this failure mean that nothing can be said in the conversation any more?
@@ -160,9 +162,7 @@ impl Turn {
             Failure::Refused { status: 404, .. } => Ok(true),
             Failure::Refused { status: 409, .. } => {
                 let (head, _) = self.talk.gateway.view(key, conversation).await?;
-                let sentence = words::ELSEWHERE.to_owned();
-                let busy = Failure::Refused { status: 409, sentence, retry_after: None };
-                if head.closed { Ok(true) } else { Err(busy) }
+                if head.closed { Ok(true) } else { Err(Failure::Told(words::ELSEWHERE)) }
             }
             _ => Ok(false),
         }

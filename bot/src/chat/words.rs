@@ -45,7 +45,8 @@ pub const ELSEWHERE: &str = "This conversation is being written to elsewhere, pe
 there, or begin another with /new.";
 
 /// No model at all.
-pub const NO_MODEL: &str = "There is no model that you may use. Ask an administrator.";
+pub const NO_MODEL: &str = "I know of no model that you may use. A fleet that has slept since it was made does not know \
+its own: if you know a name, /model NAME; else ask an administrator.";
 
 /// An answer without a word.
 pub const NO_ANSWER: &str = "(The model said nothing.)";
@@ -84,6 +85,7 @@ pub fn failure(failure: &Failure) -> String {
             Some(seconds) => format!("The gateway says: {sentence} (Try again in {}.)", span(*seconds)),
             None => format!("The gateway says: {sentence}"),
         },
+        Failure::Told(sentence) => (*sentence).to_owned(),
         Failure::Unreachable(_) => "The gateway cannot be reached. Try again in a minute.".to_owned(),
         Failure::Garbled(_) => {
             "The gateway answered something that I do not understand. Tell an administrator.".to_owned()

@@ -22,6 +22,9 @@ pub(super) fn mistakes(config: &Config) -> Vec<String> {
     } else if !is_word(config.gateway.key.reveal()) {
         found.push("gateway.key: holds a space or a character that no key has".to_owned());
     }
+    if config.model.as_deref().is_some_and(|model| model.trim().is_empty()) {
+        found.push("model: empty; name one, or leave the key out".to_owned());
+    }
     if let Some(file) = config.gateway.ca_file.as_ref().filter(|file| !file.is_file()) {
         found.push(format!("gateway.ca_file: there is no file {}", file.display()));
     }

@@ -39,6 +39,9 @@ pub struct Config {
     /// The file in which it remembers who is linked, with their keys. Only its owner may read it; its folder must
     /// exist. Default `/var/lib/ollama-fleet-bot/state.json`.
     pub state: PathBuf,
+    /// The model of people who have chosen none. Default: one that is in memory, else the first they may use; a fleet
+    /// that has slept since it was made knows none, and needs this to be woken.
+    pub model: Option<String>,
     /// `[gateway]`: whom it asks.
     pub gateway: Gateway,
     /// `[log]`: how much is said.
@@ -51,6 +54,7 @@ impl Default for Config {
             token: Secret::default(),
             telegram_url: "https://api.telegram.org".to_owned(),
             state: PathBuf::from("/var/lib/ollama-fleet-bot/state.json"),
+            model: None,
             gateway: Gateway::default(),
             log: Log::default(),
         }

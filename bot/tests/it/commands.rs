@@ -5,6 +5,7 @@ side_by_side! {
     models_are_listed_and_chosen_each_with_its_conversation,
     a_new_conversation_begins_and_an_old_one_goes_on,
     an_export_is_a_file_if_telegram_can_take_it,
+    a_fleet_that_never_was_awake_is_woken_by_a_models_name,
 }
 
 async fn models_are_listed_and_chosen_each_with_its_conversation() {
@@ -49,4 +50,21 @@ async fn an_export_is_a_file_if_telegram_can_take_it() {
     assert_eq!((name.as_str(), &content[..]), ("conversations-ann.json", &b"{\"conversations\":[]}"[..]));
     world.gateway.exports(vec![b' '; 50_000_001]);
     world.asked("/export", "more than the 50 MB").await;
+}
+
+async fn a_fleet_that_never_was_awake_is_woken_by_a_models_name() {
+    let mut world = World::linked().await;
+    world.gateway.knows_no_models();
+    let says = world.asked("Good morning", "I know of no model").await;
+    assert!(says.last().unwrap().starts_with("I know of no model"), "these are not the gateway's words");
+    world.asked("/model gemma3:4b", "if there is such a model").await;
+    world.asked("One", "You said: One").await;
+    // Or by the one that the configuration names.
+    world.end_bot().await;
+    let state = std::fs::read_to_string(world.state()).unwrap();
+    std::fs::write(world.state(), state.replace("\"model\": \"gemma3:4b\",", "")).unwrap();
+    world.start_bot_with("model = \"small:1b\"\n");
+    world.asked("/hello", "You talk to small:1b").await;
+    world.asked("Two", "You said: Two").await;
+    assert_eq!(world.gateway.questions(), [["One"], ["Two"]]);
 }

@@ -31,3 +31,4 @@ mod limits;
 mod commands;
 mod restarts;
 mod program;
+mod real;

@@ -59,6 +59,7 @@ struct State {
     refusals: VecDeque<(u16, &'static str)>,
     calls: Vec<String>,
     revoked: bool,
+    knows_no_models: bool,
     export: Option<Vec<u8>>,
 }
 
@@ -114,6 +115,11 @@ impl Scripted {
     /// The link is ended by an administrator.
     pub fn revoke(&self) {
         self.shared.state().revoked = true;
+    }
+
+    /// The fleet has slept since it was made.
+    pub fn knows_no_models(&self) {
+        self.shared.state().knows_no_models = true;
     }
 
     /// Somebody closes every conversation on the page.
@@ -181,7 +187,9 @@ fn routed(method: &Method, path: &str, body: &Value, shared: &Arc<Shared>) -> Re
     let steps: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     match (method.as_str(), &steps[..]) {
         ("GET", ["api", "tags"]) => {
-            let named = ["small:1b", "gemma3:4b", "gemma3:12b"].map(|name| json!({ "name": name }));
+            let names = ["small:1b", "gemma3:4b", "gemma3:12b"];
+            let names = if shared.state().knows_no_models { &[][..] } else { &names[..] };
+            let named: Vec<Value> = names.iter().map(|name| json!({ "name": name })).collect();
             json_answer(200, &json!({ "models": named }))
         }
         ("GET", ["api", "ps"]) => json_answer(200, &json!({ "models": [{ "name": "gemma3:4b" }] })),

@@ -56,7 +56,12 @@ impl World {
     }
 
     pub fn start_bot(&mut self) {
-        let config: Config = config::from_toml(&self.toml()).unwrap();
+        self.start_bot_with("");
+    }
+
+    /// With these keys before the others.
+    pub fn start_bot_with(&mut self, keys: &str) {
+        let config: Config = config::from_toml(&format!("{keys}{}", self.toml())).unwrap();
         let tasks = Tasks::new();
         let bot = Bot::new(&config, tasks.clone()).unwrap();
         let talking = tokio::spawn(async move {

@@ -61,8 +61,10 @@ pub(super) fn write_fleet(
 ) -> anyhow::Result<Ports> {
     let ports = Ports { gateway: free_address(options.port)?, admin: free_address(0)? };
     let common = common(place, issuer, models, options);
-    let front =
-        listen(ports) + &tls(place) + &ui(place) + "[fleet]\nname = \"demo\"\nnode = \"front\"\n\n" + &common;
+    // What a wait is said to take before one was measured.
+    let boot = options.boot_seconds + MODEL_LOAD;
+    let fleet = format!("[fleet]\nname = \"demo\"\nnode = \"front\"\nboot_estimate_seconds = {boot:?}\n\n");
+    let front = listen(ports) + &tls(place) + &ui(place) + &fleet + &common;
     place.write("front.toml", &front)?;
     // Address, name and Ollama are each machine's own: it sets them by environment.
     let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -128,6 +130,10 @@ allowed_origins = {origins}
 [translate]
 model = {model}
 
+[conversations]
+archive = {archive}
+search = true
+
 [store]
 kind = "sqlite"
 path = {store}
@@ -141,6 +147,7 @@ deadline_seconds = {DRAIN}
         origins = quoted([&options.origin, &options.own_origin()]),
         roles = roles(&quoted(users)),
         model = quoted(&upstream.chat),
+        archive = quoted(place.file("archive")),
         store = quoted(place.file("fleet.db")),
     )
 }

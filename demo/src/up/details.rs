@@ -14,6 +14,7 @@ use super::{Options, PERSON, page};
 use crate::issuer::{Claims, Issuer};
 use crate::keep::say;
 use crate::node;
+use crate::telegram::Telegram;
 
 /// How long the demo's tokens are good for: a long day.
 const LIFETIME: i64 = 16 * 3600;
@@ -36,6 +37,8 @@ pub(super) struct Details {
     ui_url: Option<String>,
     ui_user: &'static str,
     ui_password: &'static str,
+    /// The fake Telegram that the bot talks on, if the bot was built.
+    telegram_url: Option<String>,
     /// Process ids by role; a machine's gateway stands under the machine's name while it lives.
     pids: BTreeMap<String, u32>,
     /// Is the Ollama a stand-in?
@@ -107,9 +110,31 @@ impl Details {
             ui_url: page::folder(place).map(|_| format!("https://{}/ui/", ports.gateway)),
             ui_user: PERSON.0,
             ui_password: PERSON.1,
+            telegram_url: None,
             pids,
             simulated: upstream.simulated,
         })
+    }
+
+    /// The issuer's address.
+    pub(super) fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The model to talk to.
+    pub(super) fn chat_model(&self) -> &str {
+        &self.models.chat
+    }
+
+    /// An administrator's token.
+    pub(super) fn admin(&self) -> &str {
+        &self.tokens.admin
+    }
+
+    /// There is a bot, too.
+    pub(super) fn has_bot(&mut self, telegram: &Telegram, children: &[Child]) {
+        self.telegram_url = Some(telegram.url());
+        self.pids.extend(children.iter().map(|child| (child.role.to_owned(), child.pid)));
     }
 
     /// A client that trusts the demo's authority and nothing else.
@@ -162,6 +187,7 @@ The demo is up.
   CA file   {ca}
   issuer    {issuer}
   Ollama    {kind}
+  bot       {bot}
   token     {token}
 {sleeps}
 Stream an answer:
@@ -182,6 +208,10 @@ All of this, and more tokens, is in {json}. `demo load` sends an
 office's requests. Ctrl-C ends it.
 "#,
             page = self.ui_url.as_deref().unwrap_or("not built: scripts/ui.sh, or npm run build in ui/"),
+            bot = match self.telegram_url {
+                Some(_) => "on a fake Telegram; talk to it: target/debug/demo telegram say Good morning",
+                None => "not built: cargo build -p bot",
+            },
             user = self.ui_user,
             password = self.ui_password,
             token = tokens.user,

@@ -10,7 +10,7 @@ use tokio::net::UnixListener;
 use super::child::Child;
 use super::details::{Details, Reach};
 use super::place::Place;
-use super::{DRAIN, Options, config, gateway_program, issuer, page, ready, table, upstream};
+use super::{DRAIN, Options, config, gateway_program, issuer, page, ready, table, upstream, with_bot};
 use crate::machine;
 
 /// The file by which machines know that the demo lives: each holds a connection to it, and ends with it.
@@ -36,6 +36,7 @@ pub(super) async fn run(place: &Place, options: &Options, children: &mut Vec<Chi
     let arguments = ["--config".into(), place.file("scaler.toml").into_os_string()];
     children.push(Child::kept("scaler", &scaler, &arguments, &[], place, DRAIN).await?);
     let mut details = Details::new(place, &issuer, &reach, options, children)?;
+    let _telegram = with_bot(place, options, &mut details, children).await?;
     details.write(place)?;
     details.print()?;
     let store = place.file("fleet.db");

@@ -16,4 +16,5 @@ mod faults;
 mod sign_in;
 mod tokens;
 mod aws;
+mod telegram;
 mod up;
