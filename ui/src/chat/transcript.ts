@@ -245,14 +245,13 @@ function started(before: Transcript, event: Extract<Event, { kind: "start" }>, n
   };
 }
 
-/** Characters of a question that a list shows until the gateway tells the title. */
-const HEADING = 60;
+/** Characters of a question that stand for a title until the gateway tells one. */
+const HEADING = 200;
 
 /** A conversation without a title is called by what was first said in it, as the gateway calls it. */
 function titled(conversation: Conversation | null, user: Message | null): Conversation | null {
-  if (conversation === null || conversation.title !== "" || user === null) return conversation;
-  const title = [...user.content.trim().replace(/\s+/g, " ")].slice(0, HEADING).join("");
-  return { ...conversation, title };
+  if (conversation?.title !== "" || user === null) return conversation;
+  return { ...conversation, title: user.content.trim().replace(/\s+/g, " ").slice(0, HEADING) };
 }
 
 function grown(before: Transcript, piece: string): Transcript {
