@@ -16,8 +16,8 @@ use fleet::store::StoreSettings;
 use ipnet::IpNet;
 use serde::Deserialize;
 
-pub use self::conversations::Conversations;
 pub use self::catalogue::Catalogue;
+pub use self::conversations::Conversations;
 pub use self::costs::Costs;
 pub use self::translate::{Translate, Ui};
 use super::instance::{Instance, Metrics};
