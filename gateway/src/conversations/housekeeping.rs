@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use fleet::store::{Conversation, Ending, PenHeld, Person, Store};
+use fleet::store::{Conversation, Ending, Message, PenHeld, Person, Store, StoreError};
 use tracing::{info, warn};
 
 use super::archive::{Archive, ArchiveError};
@@ -17,16 +17,17 @@ const EVERY: Duration = Duration::from_secs(600);
 /// Between two people, and again after each conversation that was touched: twenty calls a second at most.
 const PACE: Duration = Duration::from_millis(50);
 
-/// How long the pen is taken for one conversation: the archive's calls take a third of it at most.
+/// How long the pen is taken for one conversation, in seconds, and how long that one may take.
 const PEN: i64 = 60;
+const UNDER_PEN: Duration = Duration::from_secs(45);
 
 /// Messages of a conversation that goes on which always stay in the table.
 pub const LATEST_KEPT: usize = 40;
 
-/// An answer that nobody has written at for so long, in seconds, has lost its writer; and how far back we look for such.
-/// What is older went to the archive, which marks them too, or is marked by whoever goes on with it.
+/// Where nobody has said anything for so long, in seconds, an answer has lost its writer; and how far back we look for
+/// such. What is older is marked by whoever goes on with it, and by the archive.
 const QUIET: i64 = 300;
-const LOOK_BACK: i64 = 6 * 3600;
+const LOOK_BACK: i64 = 3600;
 
 /// A person who was not seen for a day longer than conversations take to rest has hardly anything to tidy; we look all
 /// the same, in one round of so many.
@@ -39,7 +40,7 @@ const DAY: i64 = 24 * HOUR;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Due {
     Nothing,
-    /// Perhaps its last answer lost its writer.
+    /// Perhaps its last answer lost its writer, or its messages are long.
     Look,
     /// All but so many messages go to the archive.
     Settle(usize),
@@ -117,7 +118,8 @@ impl Round<'_> {
                 match self.tidy(&head, now, &mut done).await {
                     // Who is being written to, or was changed by somebody, is for the next round.
                     Ok(()) | Err(ArchiveError::Changed | ArchiveError::Gone) => {}
-                    Err(error @ ArchiveError::Store(_)) => return Err(error),
+                    // It would fail at the others too.
+                    Err(error @ ArchiveError::Store(StoreError::Unavailable(_))) => return Err(error),
                     Err(error) => {
                         done.failed += 1;
                         warn!(%error, conversation = head.id, "a conversation cannot be tidied");
@@ -131,9 +133,8 @@ impl Round<'_> {
 
     async fn tidy(&self, head: &Conversation, now: i64, done: &mut Done) -> Result<(), ArchiveError> {
         let (principal, id) = (&head.principal, &head.id);
-        if matches!(due(head, self.settings, self.archive.is_kept(), now), Due::Look)
-            && !self.is_torn(head).await?
-        {
+        let looks = due(head, self.settings, self.archive.is_kept(), now) == Due::Look;
+        if looks && self.look(head).await? == Look::default() {
             return Ok(());
         }
         let holder = format!("housekeeping {:016x}", fastrand::u64(..));
@@ -141,9 +142,11 @@ impl Round<'_> {
         let PenHeld::Yes(_) = self.store.take_pen(principal, id, &holder, began, began + PEN).await? else {
             return Ok(());
         };
-        let tidied = self.tidy_under_pen(head, now, done).await;
+        let tidied = tokio::time::timeout(UNDER_PEN, self.tidy_under_pen(head, now, done)).await;
         let dropped = self.store.drop_pen(principal, id, &holder).await;
-        tidied?;
+        tidied.unwrap_or_else(|_| {
+            Err(ArchiveError::Unavailable(format!("no end in {} s", UNDER_PEN.as_secs())))
+        })?;
         Ok(dropped?)
     }
 
@@ -155,37 +158,51 @@ impl Round<'_> {
         done: &mut Done,
     ) -> Result<(), ArchiveError> {
         let Some(head) = self.store.conversation(&head.principal, &head.id).await? else { return Ok(()) };
-        match due(&head, self.settings, self.archive.is_kept(), now) {
-            Due::Nothing => {}
-            Due::Look => done.mended += u64::from(self.mend(&head).await?),
-            Due::Settle(keep) => {
-                let settled = self.archive.settle(self.store, &head, keep).await?;
-                done.settled += u64::from(settled.archive != head.archive);
-            }
+        let keep = match due(&head, self.settings, self.archive.is_kept(), now) {
+            Due::Nothing => return Ok(()),
             Due::Delete => {
                 self.archive.delete(self.store, &head).await?;
                 done.deleted += 1;
+                return Ok(());
             }
-        }
+            Due::Settle(keep) => keep,
+            Due::Look => {
+                let Look { torn, large } = self.look(&head).await?;
+                if let Some(torn) = torn {
+                    let broken = Message { state: Ending::Broken, ..torn };
+                    self.store.write_message(&head.principal, &head.id, &broken).await?;
+                    done.mended += 1;
+                }
+                if !large {
+                    return Ok(());
+                }
+                LATEST_KEPT
+            }
+        };
+        let settled = self.archive.settle(self.store, &head, keep).await?;
+        done.settled += u64::from(settled.archive != head.archive);
         Ok(())
     }
 
-    /// Is the last message still marked as being written?
-    async fn is_torn(&self, head: &Conversation) -> Result<bool, ArchiveError> {
-        let last = self.store.messages(&head.principal, &head.id, None, 1).await?;
-        Ok(last.first().is_some_and(|last| last.state == Ending::Writing))
+    /// What only the messages tell.
+    async fn look(&self, head: &Conversation) -> Result<Look, ArchiveError> {
+        let most = self.settings.recent_messages.max(1);
+        let mut messages = self.store.messages(&head.principal, &head.id, None, most).await?;
+        messages.retain(|message| head.archive.as_ref().is_none_or(|archive| message.id > archive.until));
+        let bytes: u64 = messages.iter().map(|message| message.content.len() as u64).sum();
+        let large = messages.len() > LATEST_KEPT && bytes > self.settings.recent_bytes;
+        let torn = messages.pop().filter(|last| last.state == Ending::Writing);
+        Ok(Look { torn, large: large && self.archive.is_kept() })
     }
+}
 
-    /// Marks a last message that is not written any more.
-    async fn mend(&self, head: &Conversation) -> Result<bool, ArchiveError> {
-        let mut last = self.store.messages(&head.principal, &head.id, None, 1).await?;
-        let Some(torn) = last.first_mut().filter(|last| last.state == Ending::Writing) else {
-            return Ok(false);
-        };
-        torn.state = Ending::Broken;
-        self.store.write_message(&head.principal, &head.id, torn).await?;
-        Ok(true)
-    }
+/// What a look at a conversation's messages in the table shows.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Look {
+    /// The last one, still marked as being written.
+    torn: Option<Message>,
+    /// They have more bytes than should stay there.
+    large: bool,
 }
 
 /// Could this person have conversations that need something? `chance` is a number below [`SELDOM`].

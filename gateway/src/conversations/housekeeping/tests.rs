@@ -91,7 +91,7 @@ async fn round(store: &SqliteStore, archive: &Archive, settings: &Conversations)
 #[tokio::test]
 async fn a_round_brings_everything_in_order_once() {
     let folder = tempfile::tempdir().unwrap();
-    let rested = [("now", 0), ("torn", 2 * HOUR), ("idle", 2 * DAY), ("over", 31 * DAY)];
+    let rested = [("now", 0), ("torn", HOUR / 2), ("idle", 2 * DAY), ("over", 31 * DAY)];
     let (store, archive, settings) = filled(folder.path(), &rested).await;
     let all = Done { settled: 1, deleted: 1, mended: 1, failed: 0 };
     assert_eq!(round(&store, &archive, &settings).await, all);
@@ -113,10 +113,29 @@ async fn a_round_brings_everything_in_order_once() {
 }
 
 #[tokio::test]
+async fn long_messages_go_before_they_are_many() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, archive, settings) = filled(folder.path(), &[("long", HOUR / 2), ("few", HOUR / 2)]).await;
+    let settings = Conversations { recent_bytes: 1000, ..settings };
+    for (id, count) in [("long", LATEST_KEPT as u64 + 5), ("few", LATEST_KEPT as u64)] {
+        for at in 1..=count {
+            let message = Message { id: MessageId(at), content: "x".repeat(100), ..Message::default() };
+            store.write_message("ann", id, &message).await.unwrap();
+        }
+    }
+    let done = Done { settled: 1, ..Done::default() };
+    assert_eq!(round(&store, &archive, &settings).await, done);
+    let left = async |id: &str| store.messages("ann", id, None, 99).await.unwrap().len();
+    assert_eq!((left("long").await, left("few").await), (LATEST_KEPT, LATEST_KEPT));
+    let head = store.conversation("ann", "long").await.unwrap().unwrap();
+    assert_eq!(archive.whole(&store, &head).await.unwrap().len(), LATEST_KEPT + 5);
+}
+
+#[tokio::test]
 async fn what_is_being_written_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let (store, archive, settings) =
-        filled(folder.path(), &[("torn", 2 * HOUR), ("idle", 2 * DAY), ("over", 31 * DAY)]).await;
+        filled(folder.path(), &[("torn", HOUR / 2), ("idle", 2 * DAY), ("over", 31 * DAY)]).await;
     for id in ["torn", "idle", "over"] {
         store.take_pen("ann", id, "a turn", unix_now(), unix_now() + 600).await.unwrap();
     }

@@ -4,7 +4,6 @@ use serde_json::Value;
 
 use super::faults::{BROKEN, store};
 use super::scripted::{Act, Scripted};
-use super::*;
 use crate::store::dynamo::messages::PART;
 use crate::store::{AuditEntry, ConversationStore, LinkCode, Message, MessageId, OversightStore, PenHeld};
 
