@@ -3,6 +3,7 @@ import { join } from "node:path";
 
 import type { Page } from "@playwright/test";
 
+import { answers, fresh, rows, say, status } from "./chat";
 import { TANAKA, oversight, tanakasTalks } from "./stand-in/moderation";
 import { MANUAL } from "./stand-in/phrases";
 import { expect, refuse, result, signIn, test, translate } from "./stage";
@@ -145,3 +146,48 @@ for (const [state, look, tongue, size] of STATES) {
     }
   });
 }
+
+const CHATS = [
+  ["chat", "light", "en", "How do I read a file line by line in Python?"],
+  ["chat-dark", "dark", "en", "How do I read a file line by line in Python?"],
+  ["chat-japanese", "light", "ja", "ポンプのカバーを開けてもよいですか。"],
+] as const;
+
+for (const [name, appearance, tongue, question] of CHATS) {
+  test(name, async ({ page, stage }) => {
+    await page.addInitScript(
+      ([kept, spoken]) => {
+        localStorage.setItem("page.look", kept);
+        localStorage.setItem("page.tongue", spoken);
+      },
+      [appearance, tongue] as const,
+    );
+    fresh(stage);
+    stage.standIn?.world.talks.preset("demo", 40, 4);
+    await signIn(page, stage, stage.person, "#/chat");
+    await page.locator("#say").fill(question);
+    await page.locator("#say").press("Enter");
+    await expect(status(page)).toHaveText(/The answer is complete\.|回答が終わりました。/);
+    await shot(page, name);
+  });
+}
+
+test("chat: new, waiting, and on a phone", async ({ page, stage }) => {
+  fresh(stage);
+  stage.standIn?.world.talks.preset("demo", 12, 4);
+  await signIn(page, stage, stage.person, "#/chat");
+  await expect(rows(page)).toHaveCount(12);
+  await shot(page, "chat-new");
+  if (stage.standIn !== null) Object.assign(stage.standIn.world, { phase: "asleep", wakeSeconds: 172 });
+  await say(page, "Are you awake?");
+  await expect(page.locator(".countdown")).toBeVisible();
+  await shot(page, "chat-sleeping");
+  if (stage.standIn !== null) stage.standIn.world.phase = "awake";
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.getByRole("button", { name: "Conversations" }).click();
+  await expect(page.getByRole("dialog")).toBeVisible();
+  await shot(page, "chat-phone-list");
+  await rows(page).filter({ hasText: "Minutes" }).first().click();
+  await expect(answers(page)).toHaveCount(2);
+  await shot(page, "chat-phone");
+});

@@ -83,9 +83,8 @@ function NarrowHead({ onList }: { onList: () => void }) {
         <Icon name="menu" />
         {words.chat.list}
       </button>
-      <a className="button" href={addressOf("chat")}>
+      <a className="button" href={addressOf("chat")} aria-label={words.chat.new} title={words.chat.new}>
         <Icon name="plus" />
-        {words.chat.new}
       </a>
     </div>
   );

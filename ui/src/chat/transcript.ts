@@ -238,10 +238,20 @@ function started(before: Transcript, event: Extract<Event, { kind: "start" }>, n
   const beginning = { ...written(answer), turnsCut, at: Math.floor(now / 1000) };
   return {
     ...before,
+    conversation: titled(before.conversation, user),
     phase: "writing",
     undone: null,
     messages: ordered(user === null ? [...kept, beginning] : [...kept, user, beginning]),
   };
+}
+
+/** Characters of a question that stand for a title until the gateway tells one. */
+const HEADING = 200;
+
+/** A conversation without a title is called by what was first said in it, as the gateway calls it. */
+function titled(conversation: Conversation | null, user: Message | null): Conversation | null {
+  if (conversation?.title !== "" || user === null) return conversation;
+  return { ...conversation, title: user.content.trim().replace(/\s+/g, " ").slice(0, HEADING) };
 }
 
 function grown(before: Transcript, piece: string): Transcript {

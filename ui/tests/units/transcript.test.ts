@@ -274,6 +274,22 @@ describe("a transcript", () => {
   });
 });
 
+describe("a conversation without a title", () => {
+  it("is called by what was first said in it, until the gateway tells its title", () => {
+    const nameless = conversationOf({ id: "c", model: "m" });
+    const begun = walk([
+      { kind: "changed", conversation: nameless },
+      { kind: "send", wish: say(" Of\npumps "), now: 0 },
+      {
+        kind: "events",
+        now: 0,
+        events: [{ kind: "start", user: message(1, "user", " Of\npumps "), answer: id(2), turnsCut: 0 }],
+      },
+    ]);
+    expect(begun.conversation?.title).toBe("Of pumps");
+  });
+});
+
 describe("the events of an answer", () => {
   it("are read, and others passed over", () => {
     expect(eventOf({ name: "start", data: { user: null, answer: id(3), turns_cut: 1, model: "m" } })).toEqual(
