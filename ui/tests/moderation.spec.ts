@@ -341,12 +341,12 @@ test("has no door for those who are no administrators", { tag: "@fleet" }, async
 
 test("makes a code for Telegram, shown once", { tag: "@fleet" }, async ({ page, stage }) => {
   await signIn(page, stage, stage.admin, "#/people");
-  await main(page).getByLabel("Person", { exact: true }).fill("https://id.example/#somebody");
+  await main(page).getByLabel("Person", { exact: true }).fill("key#somebody");
   await main(page).getByRole("button", { name: "Link Telegram", exact: true }).click();
-  const dialog = page.getByRole("dialog", { name: "Link Telegram to https://id.example/#somebody" });
+  const dialog = page.getByRole("dialog", { name: "Link Telegram to key#somebody" });
   const made = page.waitForRequest("**/fleet/links");
   await dialog.getByRole("button", { name: "Make a code" }).click();
-  expect((await made).postDataJSON()).toEqual({ principal: "https://id.example/#somebody" });
+  expect((await made).postDataJSON()).toEqual({ principal: "key#somebody" });
   await expect(dialog.getByText("This code is shown only once")).toBeVisible();
   const code = await dialog.locator("code.secret").innerText();
   expect(code.length).toBeGreaterThan(16);
@@ -356,5 +356,6 @@ test("makes a code for Telegram, shown once", { tag: "@fleet" }, async ({ page, 
   expect(await page.evaluate(() => navigator.clipboard.readText())).toContain(`/start ${code}`);
   expect(await findings(page)).toEqual([]);
   await page.keyboard.press("Escape");
+  await expect(dialog).toHaveCount(0);
   await expect(page.getByText(code)).toHaveCount(0);
 });

@@ -2,7 +2,7 @@
 import type { Costs } from "../api/costs";
 import { useSpeech } from "../words/speak";
 import { useMoney } from "./money";
-import { type Step, beyondWork, courseOf, daysIn, daysOf } from "./sums";
+import { type Step, beyondWork, courseOf, daysIn, daysOf, totalOf } from "./sums";
 
 /** Units of the drawing; it stretches to whatever room there is. */
 const WIDTH = 310;
@@ -12,7 +12,7 @@ export function Course({ costs }: { costs: Costs }) {
   const { words } = useSpeech();
   const { kind, bars } = daysOf(costs);
   const rest = beyondWork(costs);
-  if (kind === "gpu" || bars.bars.length === 0) return null;
+  if (kind === "gpu" || (rest === 0 && bars.bars.every(bar => totalOf(bar) === 0))) return null;
   return (
     <section className="card">
       <h2>{words.costs.course}</h2>

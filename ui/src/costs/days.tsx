@@ -13,6 +13,7 @@ const STEP = 10;
 export function Days({ costs }: { costs: Costs }) {
   const { words } = useSpeech();
   const { kind, bars } = daysOf(costs);
+  const nothing = bars.bars.every(bar => totalOf(bar) === 0);
   const titles = {
     explorer: words.costs.days,
     estimate: words.costs.estimatedDays,
@@ -24,13 +25,13 @@ export function Days({ costs }: { costs: Costs }) {
     <section className="card">
       <div className="row spread">
         <h2>{titles[kind]}</h2>
-        {bars.bars.length > 0 && (
+        {!nothing && (
           <button type="button" onClick={download}>
             {words.costs.csvDays}
           </button>
         )}
       </div>
-      {bars.bars.length === 0 ? (
+      {nothing ? (
         <p className="hint">{words.costs.nothing}</p>
       ) : (
         <Drawn costs={costs} bars={bars} inMoney={kind !== "gpu"} title={titles[kind]} />
