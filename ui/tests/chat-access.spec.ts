@@ -1,6 +1,6 @@
 /** The chat for every hand, eye and ear: keys, input methods, directions, phones, axe, Japanese. */
 import { findings, look } from "./axe";
-import { answers, begin, field, fresh, model, refuse, remove, rows, said, say, status } from "./chat";
+import { answers, begin, enter, field, fresh, refuse, remove, rows, said, say, status } from "./chat";
 import { expect, signIn, test } from "./stage";
 
 test.beforeEach(({ stage }) => fresh(stage));
@@ -43,8 +43,7 @@ test("works by keyboard alone", async ({ page, stage }) => {
 });
 
 test("does not send what an input method is still composing", async ({ page, stage }) => {
-  await signIn(page, stage, stage.person, "#/chat");
-  await expect(model(page)).not.toHaveValue("");
+  await enter(page, stage);
   await field(page).focus();
   const cdp = await page.context().newCDPSession(page);
   await cdp.send("Input.imeSetComposition", { text: "ぽんぷ", selectionStart: 3, selectionEnd: 3 });

@@ -3,9 +3,9 @@ import {
   ANSWERED,
   answers,
   begin,
+  enter,
   field,
   fresh,
-  model,
   refuse,
   remove,
   rows,
@@ -47,8 +47,7 @@ test("tells a second window that the first is at it", { tag: "@fleet" }, async (
 test("wakes a sleeping fleet, counts down and carries on", { tag: "@fleet" }, async ({ page, stage }) => {
   test.skip(!stage.sleeps, "a single gateway does not sleep");
   test.slow();
-  await signIn(page, stage, stage.person, "#/chat");
-  await expect(model(page)).not.toHaveValue("");
+  await enter(page, stage);
   await fallAsleep(stage);
   await say(page, "Wake up, please.");
   await expect(page.getByText(/The machines are (asleep|starting)/).last()).toBeVisible({ timeout: 30_000 });
@@ -59,8 +58,7 @@ test("wakes a sleeping fleet, counts down and carries on", { tag: "@fleet" }, as
 
 test("follows an answer that it can no longer hear", async ({ page, stage }) => {
   if (stage.standIn !== null) stage.standIn.world.pace = 20;
-  await signIn(page, stage, stage.person, "#/chat");
-  await expect(model(page)).not.toHaveValue("");
+  await enter(page, stage);
   await say(page, "You lose me at length.");
   await expect(page.getByText("that this window does not hear").last()).toBeVisible();
   await expect(status(page)).toHaveText("The answer is complete.", { timeout: 30_000 });
@@ -73,8 +71,7 @@ test("goes on hearing an answer while one looks elsewhere, and keeps drafts apar
   stage,
 }) => {
   if (stage.standIn !== null) stage.standIn.world.pace = 15;
-  await signIn(page, stage, stage.person, "#/chat");
-  await expect(model(page)).not.toHaveValue("");
+  await enter(page, stage);
   await say(page, "Tell me at length.");
   await expect(page.locator(".pen")).toBeVisible();
   await field(page).fill("for the first");
@@ -91,8 +88,7 @@ test("goes on hearing an answer while one looks elsewhere, and keeps drafts apar
 });
 
 test("says when an answer broke off, keeps it, and tries again", async ({ page, stage }) => {
-  await signIn(page, stage, stage.person, "#/chat");
-  await expect(model(page)).not.toHaveValue("");
+  await enter(page, stage);
   await say(page, "Have a fault.");
   await expect(page.getByRole("alert")).toContainText("The language model had a fault.");
   await expect(answers(page)).toContainText("Broken off");

@@ -151,6 +151,20 @@ test("marks the models in memory, offers none that only embed, and keeps the cho
   await expect(picker).toHaveValue("qwen3:8b");
 });
 
+test("takes a name where no model is known yet", async ({ page, stage }) => {
+  await page.route("**/api/tags", route => route.fulfill({ json: { models: [] } }));
+  await signIn(page, stage, stage.person, "#/chat");
+  await expect(page.getByText("is not known while the machines are asleep")).toBeVisible();
+  await say(page, "Anybody there?");
+  await expect(page).toHaveURL(/#\/chat$/);
+  await page.getByRole("textbox", { name: "Model" }).fill("none:such");
+  await field(page).press("Enter");
+  await expect(page.getByRole("alert")).toContainText("model 'none:such' not found");
+  await page.getByRole("textbox", { name: "Model" }).fill("qwen3:8b");
+  await field(page).press("Enter");
+  await expect(answers(page)).toContainText("You said: Anybody there?");
+});
+
 test("shows the title that the model thinks of", async ({ page, stage }) => {
   await begin(page, stage, "Of pumps.");
   await expect(page.getByRole("heading", { name: "About: Of pumps." })).toBeVisible();

@@ -1,7 +1,7 @@
 /** What the tests of the chat share: the places on the screen, and how one talks. */
 import type { Page } from "@playwright/test";
 
-import { type Stage, expect, signIn } from "./stage";
+import { type Stage, expect, signIn, wakeUp } from "./stage";
 
 /** The stand-in as it begins: awake, and nobody has said anything. */
 export function fresh({ standIn }: Stage): void {
@@ -25,10 +25,16 @@ export async function say(page: Page, text: string): Promise<void> {
   await field(page).press("Enter");
 }
 
-/** Begins a conversation, with a text that no other test uses, and waits for the answer. */
-export async function begin(page: Page, stage: Stage, text: string): Promise<void> {
+/** Signs in before a fleet that is awake: before it ever was, it knows no models. */
+export async function enter(page: Page, stage: Stage): Promise<void> {
+  if (stage.standIn === null) await wakeUp(stage);
   await signIn(page, stage, stage.person, "#/chat");
   await expect(model(page)).not.toHaveValue("");
+}
+
+/** Begins a conversation, with a text that no other test uses, and waits for the answer. */
+export async function begin(page: Page, stage: Stage, text: string): Promise<void> {
+  await enter(page, stage);
   await say(page, text);
   await expect(status(page)).toHaveText("The answer is complete.", ANSWERED);
 }

@@ -266,6 +266,13 @@ export interface ChatModel {
   readonly inMemory: boolean;
 }
 
+/** Does a model write text? An Ollama that does not say so itself is judged by the family. */
+function talks(model: Readonly<Record<string, unknown>>): boolean {
+  return Array.isArray(model.capabilities)
+    ? model.capabilities.includes("completion")
+    : !/bert/i.test(text(object(model.details).family));
+}
+
 /** The models one may use, those in memory first. Models that only embed are left out. */
 export async function chatModels(door: Door, signal?: AbortSignal): Promise<readonly ChatModel[]> {
   const [there, loaded] = await Promise.all([
@@ -275,7 +282,7 @@ export async function chatModels(door: Door, signal?: AbortSignal): Promise<read
   ]);
   const inMemory = new Set(objects(object(loaded).models).map(model => text(model.name)));
   return objects(object(there).models)
-    .filter(model => !/bert/i.test(text(object(model.details).family)))
+    .filter(talks)
     .map(model => ({ name: text(model.name), inMemory: inMemory.has(text(model.name)) }))
     .sort((a, b) => Number(b.inMemory) - Number(a.inMemory) || a.name.localeCompare(b.name));
 }

@@ -24,8 +24,10 @@ export interface Models {
 
 /** The models, and the one chosen: by the person, else that of last time, else the first. */
 export function useModels(): Models {
-  const { door } = useSurroundings();
-  const { value, problem, reload } = useLoad("chat-models", signal => chatModels(door, signal), EVERY);
+  const { door, fleet } = useSurroundings();
+  // A fleet that has just woken has more to say.
+  const key = `chat-models ${fleet?.phase ?? ""}`;
+  const { value, problem, reload } = useLoad(key, signal => chatModels(door, signal), EVERY);
   const [picked, choose] = useState<string | null>(null);
   return { list: value, chosen: chosenOf(value, picked ?? kept("model")), choose, problem, reload };
 }
@@ -42,6 +44,7 @@ export function ModelPicker({ models }: { models: Models }) {
   const known = list ?? [];
   const shown =
     known.some(({ name }) => name === chosen) || chosen === "" ? known : [{ name: chosen, inMemory: false }];
+  if (list?.length === 0) return <ModelName chosen={chosen} choose={choose} />;
   return (
     <>
       <label className="picker">
@@ -54,8 +57,27 @@ export function ModelPicker({ models }: { models: Models }) {
           ))}
         </select>
       </label>
-      {list !== null && shown.length === 0 && <p className="hint">{words.chat.noModels}</p>}
       {problem !== null && <ProblemNotice problem={problem} onRetry={reload} />}
+    </>
+  );
+}
+
+/** Which models there are nobody knows before the fleet was awake for the first time: one has to know a name. */
+function ModelName({ chosen, choose }: Pick<Models, "chosen" | "choose">) {
+  const { words } = useSpeech();
+  return (
+    <>
+      <label className="picker">
+        {words.chat.model}
+        <input
+          spellCheck={false}
+          autoCapitalize="off"
+          maxLength={200}
+          value={chosen}
+          onChange={event => choose(event.target.value.trim())}
+        />
+      </label>
+      <p className="hint">{words.chat.noModels}</p>
     </>
   );
 }

@@ -60,7 +60,8 @@ describe("the models to talk to", () => {
     models: [
       { name: "b:1b" },
       { name: "nomic:latest", details: { family: "nomic-bert" } },
-      { name: "c:1b" },
+      { name: "c:1b", capabilities: ["completion", "tools"] },
+      { name: "embed:1b", capabilities: ["embedding"] },
       { name: "a:1b" },
     ],
   };

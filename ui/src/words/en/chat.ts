@@ -17,7 +17,8 @@ export const chat = {
     begin: "What do you want to talk about?",
     model: "Model",
     inMemory: (name: string) => `${name} (in memory)`,
-    noModels: "No model is known. The fleet may be asleep; try again in a moment.",
+    noModels:
+      "Which models there are is not known while the machines are asleep. Write the name of the one you want; the first message starts them.",
     asleepHint: (seconds: number) =>
       `The machines are asleep. The first answer starts them, which takes about ${duration(seconds)}.`,
     instructions: "Instructions",

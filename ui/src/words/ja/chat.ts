@@ -19,7 +19,7 @@ export const chat: Pick<Words, "chat"> = {
     model: "モデル",
     inMemory: name => `${name} (読み込み済み)`,
     noModels:
-      "利用できるモデルが見つかりません。サーバーが休止中かもしれません。少し待ってからお試しください。",
+      "サーバーが休止している間は、利用できるモデルがわかりません。使いたいモデルの名前を入力してください。最初のメッセージで起動します。",
     asleepHint: seconds =>
       `サーバーは休止しています。最初の回答で起動し、およそ ${duration(seconds)} かかります。`,
     instructions: "指示",
