@@ -206,7 +206,7 @@ impl Gateway {
         self.call(Method::POST, "links/redeem", &self.own_key, Some(&body)).await
     }
 
-    /// The models that may be used, in the gateway's order.
+    /// The models that may be talked to, in the gateway's order.
     ///
     /// # Errors
     /// As every call.
@@ -218,11 +218,17 @@ impl Gateway {
         #[derive(Deserialize)]
         struct Tag {
             name: String,
+            #[serde(default)]
+            capabilities: Vec<String>,
         }
+        // Ollamas that list no capabilities leave the choice to whoever asks.
+        let talks =
+            |tag: &Tag| tag.capabilities.is_empty() || tag.capabilities.iter().any(|can| can == "completion");
         let tags: Tags = self.call(Method::GET, "api/tags", key, None).await?;
         let running: Tags = self.call(Method::GET, "api/ps", key, None).await?;
         let loaded = |name: &str| running.models.iter().any(|tag| tag.name == name);
-        Ok(tags.models.into_iter().map(|tag| Model { loaded: loaded(&tag.name), name: tag.name }).collect())
+        let models = tags.models.into_iter().filter(talks);
+        Ok(models.map(|tag| Model { loaded: loaded(&tag.name), name: tag.name }).collect())
     }
 
     /// Begins a conversation.

@@ -189,7 +189,9 @@ fn routed(method: &Method, path: &str, body: &Value, shared: &Arc<Shared>) -> Re
         ("GET", ["api", "tags"]) => {
             let names = ["small:1b", "gemma3:4b", "gemma3:12b"];
             let names = if shared.state().knows_no_models { &[][..] } else { &names[..] };
-            let named: Vec<Value> = names.iter().map(|name| json!({ "name": name })).collect();
+            let named = names.iter().map(|name| json!({ "name": name, "capabilities": ["completion"] }));
+            let embeds = json!({ "name": "embeds-only", "capabilities": ["embedding"] });
+            let named: Vec<Value> = [embeds].into_iter().chain(named).collect();
             json_answer(200, &json!({ "models": named }))
         }
         ("GET", ["api", "ps"]) => json_answer(200, &json!({ "models": [{ "name": "gemma3:4b" }] })),

@@ -2,7 +2,6 @@
 
 use demo::telegram::{Failure, Telegram};
 use reqwest::Client;
-use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
 const ANN: i64 = 5;
@@ -125,10 +124,13 @@ async fn files_come_as_forms_up_to_their_size() {
     let telegram = Telegram::start().await.unwrap();
     telegram.say(ANN, "/start");
     let send = |bytes: Vec<u8>| {
-        let form = Form::new().text("chat_id", ANN.to_string()).text("caption", "all");
-        let form = form.part("document", Part::bytes(bytes).file_name("a.json"));
+        let head = "--cut\r\nContent-Disposition: form-data; name=";
+        let file = "\"document\"; filename=\"a.json\"\r\nContent-Type: application/json";
+        let fields =
+            format!("{head}\"chat_id\"\r\n\r\n{ANN}\r\n{head}\"caption\"\r\n\r\nall\r\n{head}{file}\r\n\r\n");
+        let body = [fields.as_bytes(), &bytes, b"\r\n--cut--\r\n"].concat();
         let url = format!("{}/bot{}/sendDocument", telegram.url(), telegram.token());
-        Client::new().post(url).multipart(form).send()
+        Client::new().post(url).header("content-type", "multipart/form-data; boundary=cut").body(body).send()
     };
     assert_eq!(send(b"{}".to_vec()).await.unwrap().status(), 200);
     assert_eq!(send(Vec::new()).await.unwrap().status(), 400);
