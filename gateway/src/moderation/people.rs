@@ -75,6 +75,8 @@ fn shown(name: &str, known: &Known, with_usage: bool) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use fleet::store::ModelUsage;
+
     use super::*;
 
     #[test]
@@ -85,6 +87,7 @@ mod tests {
             principal: principal.to_owned(),
             day: day.to_owned(),
             usage: Usage { requests, prompt_tokens: 2, generated_tokens: 3, gpu_seconds: 0.5 },
+            models: ModelUsage::new(),
         };
         let used =
             vec![line("both", "2027-01-02", 1), line("both", "2027-01-01", 2), line("none", "2027-01-01", 0)];
