@@ -1,6 +1,6 @@
 //! Telegram's limits hold whatever a model writes: lengths, rates, flood waits, marks.
 
-use std::time::Duration;
+use std::time::Instant;
 
 use demo::telegram::Failure;
 
@@ -38,15 +38,14 @@ async fn a_long_answer_is_several_messages_and_none_is_too_long() {
 }
 
 async fn however_fast_a_model_is_a_chat_is_changed_once_a_second() {
+    let begun = Instant::now();
     let world = World::linked().await;
     world.gateway.answers((0..150).map(|n| Say(format!("{n} "))));
     world.asked("Count fast", "148 149").await;
     world.last("149").await;
-    let writes = world.telegram.writes(ANN);
-    // The link's welcome is the first; of the answer the first is new, and may come at once.
-    let between: Vec<Duration> = writes[1..].windows(2).map(|pair| pair[1] - pair[0]).collect();
-    assert!(!between.is_empty());
-    assert!(between.iter().all(|gap| *gap > Duration::from_millis(700)), "{between:?}");
+    // The link's welcome, and the answer's first message, may come at once.
+    let (writes, seconds) = (world.telegram.writes(ANN).len(), begun.elapsed().as_secs());
+    assert!(u64::try_from(writes).unwrap() <= seconds + 4, "{writes} in {seconds} s");
     assert_eq!(world.telegram.floods(), 0);
 }
 

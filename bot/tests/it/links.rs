@@ -31,19 +31,20 @@ async fn a_stranger_is_told_how_to_be_linked_and_nothing_else_works() {
 }
 
 async fn a_code_links_a_person_and_the_key_is_nobodys_to_read() {
-    let world = World::new().await;
+    let mut world = World::new().await;
     world.asked("/start WRONG", "That code is wrong").await;
     assert!(!std::fs::read_to_string(world.state()).unwrap().contains("key"));
     let says = world.asked(&format!("/start {CODE}"), "You are linked").await;
     assert!(says.last().unwrap().contains("Administrators may look at conversations"));
     world.asked("Good morning", "You said: Good morning").await;
+    // Another person has nothing of it.
+    world.telegram.say(42, "Good morning");
+    world.telegram.until_last(42, "I only talk to people").await.unwrap();
+    world.end_bot().await;
     let kept = std::fs::read_to_string(world.state()).unwrap();
     assert!(kept.contains(KEY) && kept.contains("\"41\""), "{kept}");
     assert_eq!(std::fs::metadata(world.state()).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(std::fs::read_dir(world.folder.path()).unwrap().count(), 1, "no partial file is left");
-    // Another person has nothing of it.
-    world.telegram.say(42, "Good morning");
-    world.telegram.until_last(42, "I only talk to people").await.unwrap();
 }
 
 async fn wrong_codes_come_to_an_end() {
