@@ -134,6 +134,15 @@ model = {model}
 archive = {archive}
 search = true
 
+# As if the machines were g4dn.xlarge in us-east-1, with the floor of `make costs PRESET=small`.
+[costs]
+gpu_hour = 0.526
+fixed_month = 65
+budget = 300
+
+[catalogue]
+instance_type = "g4dn.xlarge"
+
 [store]
 kind = "sqlite"
 path = {store}

@@ -1,6 +1,7 @@
 //! Every key of `gateway.toml`: one struct per section, the doc comment of each field gives default and unit.
 //! Durations are in seconds and may have a fraction.
 
+mod access;
 mod conversations;
 mod translate;
 mod costs;
@@ -13,15 +14,14 @@ use std::time::Duration;
 
 use fleet::config::seconds;
 use fleet::store::StoreSettings;
-use ipnet::IpNet;
 use serde::Deserialize;
 
+pub use self::access::{Access, Issuer, IssuerKind, Role};
 pub use self::catalogue::Catalogue;
 pub use self::conversations::Conversations;
 pub use self::costs::Costs;
 pub use self::translate::{Translate, Ui};
 use super::instance::{Instance, Metrics};
-use crate::identity::Priority;
 
 /// The whole of `gateway.toml`.
 #[derive(Debug, Clone, Deserialize, Default)]
@@ -157,95 +157,6 @@ impl Default for Ollama {
             decode_tokens_per_second: 40.0,
         }
     }
-}
-
-/// `[[issuers]]`: whose tokens are taken, and which of them.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Issuer {
-    /// Compared with `iss` to the letter, a trailing slash included.
-    pub issuer: String,
-    /// `cognito` or `oidc`: which claims bind a token to us.
-    pub kind: IssuerKind,
-    /// oidc: one of these must be in `aud`.
-    #[serde(default)]
-    pub audiences: Vec<String>,
-    /// cognito: `client_id` must be one of these. oidc: `azp`, where the list is not empty.
-    #[serde(default)]
-    pub client_ids: Vec<String>,
-    /// Default `<issuer>/.well-known/jwks.json`; http only for loopback.
-    pub jwks_url: Option<String>,
-    /// Where `email` is asked when the token has none; default: not asked.
-    pub userinfo_url: Option<String>,
-    /// The claim that lists the caller's groups. Default `cognito:groups`.
-    #[serde(default = "groups_claim")]
-    pub groups_claim: String,
-}
-
-fn groups_claim() -> String {
-    "cognito:groups".to_owned()
-}
-
-/// The rules a token of an issuer is held to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum IssuerKind {
-    /// Access tokens with `token_use` and `client_id`, without `aud`.
-    Cognito,
-    /// Access tokens with `aud` (Auth0, Keycloak, Entra and others).
-    Oidc,
-}
-
-/// `[access]`: from where, and under which names.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default)]
-pub struct Access {
-    /// Host names we answer to, without port; empty: any.
-    pub hosts: Vec<String>,
-    /// Client addresses let in. Default: everyone (the security groups decide).
-    pub allowed_networks: Vec<IpNet>,
-    /// Proxies whose `X-Forwarded-For` counts. Default none.
-    pub trusted_proxies: Vec<IpNet>,
-    /// Origins a browser page may call from, `https://host[:port]`. Default none.
-    pub allowed_origins: Vec<String>,
-}
-
-impl Default for Access {
-    fn default() -> Self {
-        Self {
-            hosts: Vec::new(),
-            allowed_networks: vec![IpNet::default(), ipnet::Ipv6Net::default().into()],
-            trusted_proxies: Vec::new(),
-            allowed_origins: Vec::new(),
-        }
-    }
-}
-
-/// `[roles.<name>]`. What a role leaves out it takes from `user`; a caller's roles add up, the most generous wins.
-#[derive(Debug, Clone, Deserialize, Default)]
-#[serde(default)]
-pub struct Role {
-    /// Groups that give the role. Without meaning for `user`.
-    pub groups: Vec<String>,
-    /// Verified e-mail addresses that give the role.
-    pub emails: Vec<String>,
-    /// Models by name or prefix (`gemma*`). `user`: default `["*"]`.
-    pub models: Option<Vec<String>>,
-    /// `user`: default 60.
-    pub requests_per_minute: Option<u32>,
-    /// `user`: default 20.
-    pub requests_burst: Option<u32>,
-    /// `user`: default 60000.
-    pub tokens_per_minute: Option<u64>,
-    /// `user`: default 4.
-    pub open_requests: Option<u32>,
-    /// `interactive`, `normal` or `batch`. `user`: default `normal`.
-    pub priority: Option<Priority>,
-    /// Whole lists, load and unload, runner options. Default: true for `operator` and `admin`.
-    pub operate: Option<bool>,
-    /// Pull and delete models. Default false.
-    pub manage_models: Option<bool>,
-    /// Take this role's limits *instead of* those of `user`, also where they are tighter. Default false.
-    pub replaces_user: bool,
 }
 
 /// `[limits]`: none is off by default.
