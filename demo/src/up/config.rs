@@ -134,7 +134,7 @@ model = {model}
 archive = {archive}
 search = true
 
-# As if the machines were g4dn.xlarge in us-east-1, with the floor of `make costs PRESET=small`.
+# As if the machines were g4dn.xlarge in us-east-1, with the floor that `make costs` prints for `small`.
 [costs]
 gpu_hour = 0.526
 fixed_month = 65
