@@ -98,6 +98,8 @@ fn connect(options: &Options) -> anyhow::Result<Caller> {
         serde_json::from_slice(&text).with_context(|| format!("reading {}", file.display()))?;
     let pem = std::fs::read(&details.ca_file).context("reading the demo's authority")?;
     let authority = reqwest::Certificate::from_pem(&pem).context("reading the demo's authority")?;
-    let client = reqwest::Client::builder().tls_certs_only([authority]).build().context("making a client")?;
+    // As most programs call: a connection for each request that is under way.
+    let builder = reqwest::Client::builder().http1_only().tls_certs_only([authority]);
+    let client = builder.build().context("making a client")?;
     Ok(Caller { client, url: details.url, tokens: details.tokens.colleagues, model: details.models.chat })
 }

@@ -239,7 +239,8 @@ impl Process {
 
     /// Every client has a connection of its own.
     fn client(&self) -> reqwest::Client {
-        reqwest::Client::builder().tls_danger_accept_invalid_certs(true).no_proxy().build().unwrap()
+        let builder = reqwest::Client::builder().http1_only().tls_danger_accept_invalid_certs(true);
+        builder.no_proxy().build().unwrap()
     }
 
     async fn get(&self, path: &str) -> reqwest::Result<reqwest::Response> {

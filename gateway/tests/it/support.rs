@@ -266,7 +266,7 @@ impl TestGateway {
     pub fn client(&self) -> Client {
         let ca = Certificate::from_pem(self.ca.pem.as_bytes()).unwrap();
         let none = reqwest::redirect::Policy::none();
-        Client::builder().tls_certs_only([ca]).no_proxy().redirect(none).build().unwrap()
+        Client::builder().http1_only().tls_certs_only([ca]).no_proxy().redirect(none).build().unwrap()
     }
 
     /// `GET` as an ordinary user.
