@@ -12,6 +12,9 @@ const FITS: Act = Act::Done(r#"{"Attributes":{"tokens":{"N":"5"},"requests":{"N"
 
 const SHORT: Patience = Patience { attempt: Duration::from_millis(200), call: Duration::from_millis(700) };
 
+/// Long enough for an answer that comes, on a machine that has other things to do.
+const PATIENT: Patience = Patience { attempt: Duration::from_secs(2), call: Duration::from_secs(20) };
+
 pub(super) fn store(table: &Scripted) -> DynamoStore {
     DynamoStore::with(config(&table.endpoint), "t", Patience::default())
 }
@@ -52,7 +55,7 @@ async fn what_adds_is_not_repeated_when_nobody_knows_whether_it_counted() {
 async fn what_may_be_repeated_outlives_a_bad_moment() {
     for bad in [BROKEN, Act::Stall, Act::Cut] {
         let table = Scripted::play([bad.clone(), Act::Done("{}")]).await;
-        let store = DynamoStore::with(config(&table.endpoint), "t", SHORT);
+        let store = DynamoStore::with(config(&table.endpoint), "t", PATIENT);
         assert_eq!(
             store.write_report("f", &Report::default(), 1).await,
             Ok(ReportAnswer::default()),
