@@ -11,7 +11,9 @@ use crate::support::{CHAT, TestGateway, chat, ollama};
 async fn check(api: Api, committed: bool) {
     let ollama = ollama().await;
     let builder = TestGateway::in_front_of(&ollama).await.config(|config| {
-        config.ollama.as_mut().unwrap().stuck_seconds = Duration::from_millis(250);
+        // Behind the head: far behind it, also on a machine that has other things to do.
+        let stuck_after = Duration::from_millis(if committed { 2000 } else { 250 });
+        config.ollama.as_mut().unwrap().stuck_seconds = stuck_after;
         if committed {
             config.queue.keepalive_after_seconds = Duration::from_millis(50);
         }
