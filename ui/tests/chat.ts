@@ -29,7 +29,8 @@ export async function say(page: Page, text: string): Promise<void> {
 export async function enter(page: Page, stage: Stage): Promise<void> {
   if (stage.standIn === null) await wakeUp(stage);
   await signIn(page, stage, stage.person, "#/chat");
-  await expect(model(page)).not.toHaveValue("");
+  // A fleet that has just woken says its models a little later.
+  await expect(model(page)).not.toHaveValue("", { timeout: 45_000 });
 }
 
 /** Begins a conversation, with a text that no other test uses, and waits for the answer. */

@@ -11,6 +11,8 @@ import { useSpeech } from "../words/speak";
 
 /** Milliseconds between two looks: what is in memory changes with the hour. */
 const EVERY = 30_000;
+/** The same while none is known: a fleet that has just woken says its models a little later. */
+const EVERY_WHILE_NONE = 5_000;
 
 export interface Models {
   /** Null: not yet known. */
@@ -27,7 +29,8 @@ export function useModels(): Models {
   const { door, fleet } = useSurroundings();
   // A fleet that has just woken has more to say.
   const key = `chat-models ${fleet?.phase ?? ""}`;
-  const { value, problem, reload } = useLoad(key, signal => chatModels(door, signal), EVERY);
+  const every = (list: readonly ChatModel[] | null) => (list?.length === 0 ? EVERY_WHILE_NONE : EVERY);
+  const { value, problem, reload } = useLoad(key, signal => chatModels(door, signal), every);
   const [picked, choose] = useState<string | null>(null);
   return { list: value, chosen: chosenOf(value, picked ?? kept("model")), choose, problem, reload };
 }

@@ -12,9 +12,13 @@ export interface Loaded<T> {
 
 /**
  * Loads when `key` changes, on `reload`, and every so many milliseconds while the page is looked at (0: never by
- * itself). The last good answer stays while the next is awaited.
+ * itself), which may depend on what is there. The last good answer stays while the next is awaited.
  */
-export function useLoad<T>(key: string, load: (signal: AbortSignal) => Promise<T>, every = 0): Loaded<T> {
+export function useLoad<T>(
+  key: string,
+  load: (signal: AbortSignal) => Promise<T>,
+  every: number | ((value: T | null) => number) = 0,
+): Loaded<T> {
   const [value, setValue] = useState<T | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
   const [round, setRound] = useState(0);
@@ -37,13 +41,14 @@ export function useLoad<T>(key: string, load: (signal: AbortSignal) => Promise<T
     return () => stop.abort();
   }, [key, round]);
   const reload = useCallback(() => setRound(before => before + 1), []);
+  const pause = typeof every === "number" ? every : every(value);
   useEffect(() => {
-    if (every === 0) return;
+    if (pause === 0) return;
     const timer = setInterval(() => {
       if (document.visibilityState === "visible") reload();
-    }, every);
+    }, pause);
     return () => clearInterval(timer);
-  }, [every, reload]);
+  }, [pause, reload]);
   return { value, problem, reload };
 }
 
