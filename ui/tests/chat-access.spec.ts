@@ -1,6 +1,19 @@
 /** The chat for every hand, eye and ear: keys, input methods, directions, phones, axe, Japanese. */
 import { findings, look } from "./axe";
-import { answers, begin, enter, field, fresh, refuse, remove, rows, said, say, status } from "./chat";
+import {
+  answers,
+  begin,
+  enter,
+  field,
+  fresh,
+  refuse,
+  remove,
+  rows,
+  said,
+  say,
+  status,
+  turnToNew,
+} from "./chat";
 import { expect, signIn, test } from "./stage";
 
 test.beforeEach(({ stage }) => fresh(stage));
@@ -93,7 +106,7 @@ for (const choice of ["light", "dark"] as const) {
     await rows(page).first().click();
     await expect(said(page).first()).toBeAttached();
     expect(await findings(page), "long").toEqual([]);
-    await page.getByRole("link", { name: "New conversation" }).click();
+    await turnToNew(page);
     await say(page, "In Python, this is far too long.");
     await expect(status(page)).toHaveText("The answer is complete.");
     expect(await findings(page), "answered").toEqual([]);

@@ -12,6 +12,7 @@ import {
   said,
   say,
   status,
+  turnToNew,
 } from "./chat";
 import { expect, fallAsleep, signIn, test } from "./stage";
 
@@ -75,7 +76,7 @@ test("goes on hearing an answer while one looks elsewhere, and keeps drafts apar
   await say(page, "Tell me at length.");
   await expect(page.locator(".pen")).toBeVisible();
   await field(page).fill("for the first");
-  await page.getByRole("link", { name: "New conversation" }).click();
+  await turnToNew(page);
   await expect(field(page)).toHaveValue("");
   await field(page).fill("for a new one");
   await page.getByRole("navigation").getByRole("link", { name: "Translate" }).click();

@@ -40,6 +40,12 @@ export async function begin(page: Page, stage: Stage, text: string): Promise<voi
   await expect(status(page)).toHaveText("The answer is complete.", ANSWERED);
 }
 
+/** Turns to a new conversation, and waits until it is there: before that, what is typed belongs to the old one. */
+export async function turnToNew(page: Page): Promise<void> {
+  await page.getByRole("link", { name: "New conversation" }).click();
+  await expect(page.getByRole("heading", { name: "What do you want to talk about?" })).toBeVisible();
+}
+
 export async function remove(page: Page): Promise<void> {
   await page.getByRole("button", { name: "Delete", exact: true }).click();
   await page.getByRole("button", { name: "Yes" }).click();
