@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use self::chrf::chrf;
 use self::structure::{KINDS, Kept, kept};
 use crate::keep::say;
+use crate::running;
 
 /// Texts full of structure: name, `format`, content.
 const TEXTS: [(&str, &str, &str); 3] = [
@@ -93,15 +94,8 @@ fn line(name: &str, cells: &[String]) -> String {
 
 impl Translator {
     fn connect(options: &Options) -> anyhow::Result<Self> {
-        let file = options.directory.join("demo.json");
-        let text = std::fs::read(&file).with_context(|| {
-            format!("{} is missing: start the demo first, with `make demo`", file.display())
-        })?;
-        let details: Details =
-            serde_json::from_slice(&text).with_context(|| format!("reading {}", file.display()))?;
-        let pem = std::fs::read(&details.ca_file).context("reading the demo's authority")?;
-        let authority = reqwest::Certificate::from_pem(&pem).context("reading the demo's authority")?;
-        let client = reqwest::Client::builder().tls_certs_only([authority]).timeout(PATIENCE).build()?;
+        let details: Details = running::details(&options.directory)?;
+        let client = running::client(&details.ca_file)?.timeout(PATIENCE).build()?;
         Ok(Self { client, details })
     }
 

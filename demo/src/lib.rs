@@ -12,6 +12,7 @@
 //! - [`telegram`]: a fake of Telegram's Bot API
 //! - [`aws`]: a fake Auto Scaling group behind a fake load balancer's rule
 //! - [`cloud`]: `demo aws`: that fake as a process, whose instances are machines here
+//! - `running`: how the commands find a demo that runs
 //! - `tasks`: tasks that end with their owner
 
 pub mod up;
@@ -26,4 +27,5 @@ pub mod issuer;
 pub mod telegram;
 pub mod aws;
 pub mod cloud;
+mod running;
 mod tasks;

@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep_until};
 use self::caller::Caller;
 use self::summary::Summary;
 use crate::keep::{say, signalled};
+use crate::running;
 
 /// What `demo load` can be told.
 #[derive(Debug, Clone, Args)]
@@ -91,15 +92,8 @@ pub async fn load(options: Options) -> anyhow::Result<()> {
 }
 
 fn connect(options: &Options) -> anyhow::Result<Caller> {
-    let file = options.directory.join("demo.json");
-    let text = std::fs::read(&file)
-        .with_context(|| format!("{} is missing: start the demo first, with `make demo`", file.display()))?;
-    let details: Details =
-        serde_json::from_slice(&text).with_context(|| format!("reading {}", file.display()))?;
-    let pem = std::fs::read(&details.ca_file).context("reading the demo's authority")?;
-    let authority = reqwest::Certificate::from_pem(&pem).context("reading the demo's authority")?;
+    let details: Details = running::details(&options.directory)?;
     // As most programs call: a connection for each request that is under way.
-    let builder = reqwest::Client::builder().http1_only().tls_certs_only([authority]);
-    let client = builder.build().context("making a client")?;
+    let client = running::client(&details.ca_file)?.http1_only().build().context("making a client")?;
     Ok(Caller { client, url: details.url, tokens: details.tokens.colleagues, model: details.models.chat })
 }

@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::keep::say;
+use crate::running;
 
 /// Conversations that are written side by side.
 const SIDE_BY_SIDE: usize = 16;
@@ -170,15 +171,8 @@ async fn write(store: Arc<SqliteStore>, conversation: Conversation) -> anyhow::R
 
 impl Asker {
     fn connect(options: &Options) -> anyhow::Result<Self> {
-        let file = options.directory.join("demo.json");
-        let text = std::fs::read(&file).with_context(|| {
-            format!("{} is missing: start the demo first, with `make demo`", file.display())
-        })?;
-        let details: Details =
-            serde_json::from_slice(&text).with_context(|| format!("reading {}", file.display()))?;
-        let pem = std::fs::read(&details.ca_file).context("reading the demo's authority")?;
-        let authority = reqwest::Certificate::from_pem(&pem).context("reading the demo's authority")?;
-        Ok(Self { client: reqwest::Client::builder().tls_certs_only([authority]).build()?, details })
+        let details: Details = running::details(&options.directory)?;
+        Ok(Self { client: running::client(&details.ca_file)?.build()?, details })
     }
 
     async fn get(&self, path: &str) -> anyhow::Result<Value> {

@@ -11,6 +11,7 @@ use tokio::time::sleep;
 
 use super::Shared;
 use crate::keep::say;
+use crate::running;
 
 /// The person that `demo telegram` plays.
 pub const PERSON: i64 = 1;
@@ -88,11 +89,7 @@ pub async fn telegram(options: Options) -> anyhow::Result<()> {
     struct Details {
         telegram_url: Option<String>,
     }
-    let file = options.directory.join("demo.json");
-    let text = std::fs::read_to_string(&file)
-        .with_context(|| format!("no demo runs in {}", options.directory.display()))?;
-    let details: Details =
-        serde_json::from_str(&text).with_context(|| format!("reading {}", file.display()))?;
+    let details: Details = running::details(&options.directory)?;
     let Some(url) = details.telegram_url else {
         bail!("this demo has no bot; build it with `cargo build -p bot`, and start the demo again")
     };
